@@ -1,1 +1,15 @@
-//! domain
+//! Facts: what can have happened, and what follows from it. Pure and synchronous: no clock, no randomness, no I/O.
+//!
+//! What is *not* here: decisions (`commands`), tables (`projections`), and anything that reaches outside.
+
+
+
+
+pub mod event;
+pub mod fault;
+pub mod id;
+pub mod meta;
+pub mod personal;
+pub mod time;
+pub mod upcast;
+

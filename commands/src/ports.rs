@@ -1,0 +1,22 @@
+//! What decisions need from outside, as traits; adapters live in `infra`.
+
+pub mod event_store;
+pub mod seal;
+
+pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
+pub use seal::{Seal, SealError};
+
+use domain::time::Timestamp;
+use uuid::Uuid;
+
+/// Server time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// New identifiers.
+pub trait Ids: Send + Sync {
+    /// A random one (version 4), as clients expect.
+    fn new_id(&self) -> Uuid;
+}

@@ -1,0 +1,64 @@
+//! Identifiers. One type for each kind of thing, so that a folder's id cannot be handed in for an item's.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+use uuid::Uuid;
+
+/// Defines identifier types over [`Uuid`]: transparent in JSON, hyphenated lower case in text.
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { self.0.fmt(f) }
+        }
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(s: &str) -> Result<Self, Self::Err> { Uuid::parse_str(s).map(Self) }
+        }
+        impl From<Uuid> for $name { fn from(id: Uuid) -> Self { Self(id) } }
+        impl From<$name> for Uuid { fn from(id: $name) -> Self { id.0 } }
+    )*};
+}
+
+ids! {
+    /// A person with an account.
+    UserId,
+    /// A device record of one account: [`DeviceId::of`] its owner and the identifier the client made up.
+    DeviceId,
+    /// An item of a vault.
+    CipherId,
+    /// A personal folder.
+    FolderId,
+    /// An organization.
+    OrganizationId,
+    /// An e-mail address as something only one account can hold; derived from the keyed hash of the address.
+    EmailAddressId,
+    /// One request to change something; every event id is derived from it.
+    CommandId,
+    /// Whose data key seals a piece of personal data: a user, an organization or the installation.
+    SubjectId,
+}
+
+impl DeviceId {
+    /// The id of the device that `user` knows by the client-made `identifier`: stable, so that two logins of one
+    /// client can never make two device records.
+    pub fn of(user: UserId, identifier: &str) -> Self {
+        Self(Uuid::new_v5(&user.0, identifier.as_bytes()))
+    }
+}
+
+impl From<UserId> for SubjectId {
+    fn from(id: UserId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl CommandId {
+    /// The id of the event at `index` of this command: every internal retry asks for the very same append.
+    pub fn event_id(self, index: usize) -> Uuid {
+        Uuid::new_v5(&self.0, &(index as u64).to_be_bytes())
+    }
+}
