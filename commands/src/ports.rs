@@ -1,8 +1,10 @@
 //! What decisions need from outside, as traits; adapters live in `infra`.
 
+pub mod directory;
 pub mod event_store;
 pub mod seal;
 
+pub use directory::{Directory, DirectoryError};
 pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
 pub use seal::{Seal, SealError};
 

@@ -61,13 +61,21 @@ pub enum Folder {
         name: EncString,
     },
     /// It was there.
-    Deleted,
+    Deleted {
+        /// Whose it was.
+        owner: UserId,
+    },
 }
 
 impl Folder {
     /// Whether it is there and belongs to `user`.
     pub fn is_of(&self, user: UserId) -> bool {
         matches!(self, Self::Live { owner, .. } if *owner == user)
+    }
+
+    /// Whether it was there, belonged to `user`, and is gone.
+    pub fn was_of(&self, user: UserId) -> bool {
+        matches!(self, Self::Deleted { owner } if *owner == user)
     }
 }
 
@@ -88,7 +96,8 @@ impl Aggregate for Folder {
                 name: name.clone(),
             },
             (state, Renamed { .. }) => state,
-            (_, Deleted { .. }) => Self::Deleted,
+            (Self::Live { owner, .. } | Self::Deleted { owner }, Deleted { .. }) => Self::Deleted { owner },
+            (Self::Absent, Deleted { .. }) => Self::Absent,
         }
     }
 }
