@@ -61,7 +61,9 @@ async fn profile(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Valu
 
 /// `GET /accounts/keys`.
 async fn keys(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Value>> {
-    wire::keys(&api.account(caller.id).await?).map(Json).ok_or_else(Problem::not_found)
+    wire::keys(&api.account(caller.id).await?)
+        .map(Json)
+        .ok_or_else(Problem::not_found)
 }
 
 /// `GET /accounts/key-management/key-rotation-data`: what of others must be sealed anew with a new user key.
@@ -94,11 +96,7 @@ struct DomainsQuery {
 }
 
 /// `GET /settings/domains`.
-async fn domains(
-    caller: Caller,
-    State(api): State<ReadApi>,
-    Query(query): Query<DomainsQuery>,
-) -> Answer<Json<Value>> {
+async fn domains(caller: Caller, State(api): State<ReadApi>, Query(query): Query<DomainsQuery>) -> Answer<Json<Value>> {
     let account = api.account(caller.id).await?;
     Ok(Json(domains::render(&account, query.excluded.unwrap_or(true))))
 }

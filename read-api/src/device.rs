@@ -73,12 +73,11 @@ async fn by_identifier(
     find(&api, &caller, |_, device| device.identifier == identifier).await
 }
 
-async fn find(
-    api: &ReadApi,
-    caller: &Caller,
-    wanted: impl Fn(DeviceId, &DeviceRow) -> bool,
-) -> Answer<Json<Value>> {
+async fn find(api: &ReadApi, caller: &Caller, wanted: impl Fn(DeviceId, &DeviceRow) -> bool) -> Answer<Json<Value>> {
     let devices = api.devices_of(caller.id).await?;
-    let (id, device) = devices.iter().find(|(id, device)| wanted(*id, device)).ok_or_else(Problem::not_found)?;
+    let (id, device) = devices
+        .iter()
+        .find(|(id, device)| wanted(*id, device))
+        .ok_or_else(Problem::not_found)?;
     Ok(Json(render(*id, device)))
 }

@@ -7,7 +7,10 @@ use web::{Anyone, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {
-    Routes::new().get("/alive", now).get("/now", now).get("/version", version)
+    Routes::new()
+        .get("/alive", now)
+        .get("/now", now)
+        .get("/version", version)
 }
 
 /// `GET /alive`, `GET /now`: server time as JSON text.

@@ -59,7 +59,11 @@ impl ReadApi {
     /// # Errors
     /// 503 if they have not within two seconds.
     pub async fn settled(&self, position: Position) -> Answer<()> {
-        if self.live.reached(position, SETTLE).await { Ok(()) } else { Err(Problem::unavailable()) }
+        if self.live.reached(position, SETTLE).await {
+            Ok(())
+        } else {
+            Err(Problem::unavailable())
+        }
     }
 
     /// Stamp and revision of an account, from memory as a rule.

@@ -7,7 +7,9 @@ use web::{Anyone, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {
-    Routes::new().get("/.well-known/openid-configuration", discovery).get("/.well-known/openid-configuration/jwks", jwks)
+    Routes::new()
+        .get("/.well-known/openid-configuration", discovery)
+        .get("/.well-known/openid-configuration/jwks", jwks)
 }
 
 /// `GET /.well-known/openid-configuration`. Source: OpenID Connect Discovery 1.0, section 3.

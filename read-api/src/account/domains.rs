@@ -14,7 +14,8 @@ struct Group {
 }
 
 static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("global_domains.json")).expect("the list of groups is well-formed: held by a test")
+    serde_json::from_str(include_str!("global_domains.json"))
+        .expect("the list of groups is well-formed: held by a test")
 });
 
 /// `DomainsResponseModel`. With `all`, groups the person does not want are listed and marked; without, left out.

@@ -11,11 +11,7 @@ use crate::{
 };
 use domain::id::{FolderId, UserId};
 use futures::TryStreamExt;
-use projections::sync::{
-    folder::FolderRow,
-    read,
-    revision::Revision,
-};
+use projections::sync::{folder::FolderRow, read, revision::Revision};
 use std::collections::HashSet;
 use web::{Answer, ClientInfo, Problem};
 
@@ -47,10 +43,14 @@ impl Variant {
 /// The body for `user`, and the revision it shows.
 pub(super) async fn assemble(api: &ReadApi, user: UserId, variant: Variant) -> Answer<(Vec<u8>, Revision)> {
     let mut snapshot = read::snapshot(&api.pool).await.map_err(unavailable)?;
-    let revision =
-        read::revision_of(&mut snapshot, user).await.map_err(unavailable)?.ok_or_else(Problem::unauthorized)?;
-    let account =
-        read::account(&mut snapshot, user).await.map_err(unavailable)?.ok_or_else(Problem::unauthorized)?;
+    let revision = read::revision_of(&mut snapshot, user)
+        .await
+        .map_err(unavailable)?
+        .ok_or_else(Problem::unauthorized)?;
+    let account = read::account(&mut snapshot, user)
+        .await
+        .map_err(unavailable)?
+        .ok_or_else(Problem::unauthorized)?;
     let folders = read::folders_of(&mut snapshot, user).await.map_err(unavailable)?;
 
     let mut out = Vec::with_capacity(16 * 1024);
@@ -77,7 +77,12 @@ pub(super) async fn assemble(api: &ReadApi, user: UserId, variant: Variant) -> A
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
-            render(&mut out, &row, Shape::Details, row.folder.filter(|id| present.contains(id)));
+            render(
+                &mut out,
+                &row,
+                Shape::Details,
+                row.folder.filter(|id| present.contains(id)),
+            );
         }
     }
     out.extend_from_slice(b"]}");

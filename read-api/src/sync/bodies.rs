@@ -98,7 +98,10 @@ impl Bodies {
     /// Room for `budget` bytes of bodies, not counting their compressed copies, which are smaller.
     pub fn new(budget: usize) -> Self {
         Self {
-            kept: Mutex::new(Kept { bodies: LruCache::unbounded(), bytes: 0 }),
+            kept: Mutex::new(Kept {
+                bodies: LruCache::unbounded(),
+                bytes: 0,
+            }),
             budget,
             making: Mutex::new(HashMap::new()),
             at_once: Semaphore::new(AT_ONCE),
@@ -151,7 +154,11 @@ impl Bodies {
         }
         let (done, made) = watch::channel(());
         making.insert(key, made);
-        Begun::Make(Making { bodies: self, key, _done: done })
+        Begun::Make(Making {
+            bodies: self,
+            key,
+            _done: done,
+        })
     }
 
     fn keep(&self, key: Key, body: Arc<Body>) {
@@ -165,7 +172,9 @@ impl Bodies {
             kept.bytes -= before.plain.len();
         }
         while kept.bytes > self.budget {
-            let Some((_, oldest)) = kept.bodies.pop_lru() else { break };
+            let Some((_, oldest)) = kept.bodies.pop_lru() else {
+                break;
+            };
             kept.bytes -= oldest.plain.len();
         }
     }

@@ -25,7 +25,11 @@ impl Encoding {
     /// The best one the client takes.
     pub fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut found = None;
-        for value in headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
+        for value in headers
+            .get_all(header::ACCEPT_ENCODING)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+        {
             for entry in value.split(',') {
                 let mut parts = entry.split(';').map(str::trim);
                 let name = parts.next().unwrap_or_default();

@@ -64,7 +64,11 @@ pub fn render(out: &mut Vec<u8>, row: &CipherRow, shape: Shape, folder: Option<F
             }
             None => put("null"),
         }
-        put(if row.favorite { r#","favorite":true"# } else { r#","favorite":false"# });
+        put(if row.favorite {
+            r#","favorite":true"#
+        } else {
+            r#","favorite":false"#
+        });
         put(r#","archivedDate":"#);
         match row.archived {
             Some(at) => {
@@ -95,7 +99,11 @@ impl ReadApi {
     pub async fn cipher(&self, user: UserId, id: CipherId) -> Answer<CipherRow> {
         let row = match self.live.cipher(id.0) {
             Some(known) => known,
-            None => read::ciphers(&self.pool, &[id.0]).await.map_err(unavailable)?.pop().map(|(_, row)| row),
+            None => read::ciphers(&self.pool, &[id.0])
+                .await
+                .map_err(unavailable)?
+                .pop()
+                .map(|(_, row)| row),
         };
         row.filter(|row| row.owner == user).ok_or_else(Problem::not_found)
     }
@@ -117,8 +125,11 @@ impl ReadApi {
     /// 503 if the database cannot be asked.
     pub async fn cipher_list(&self, user: UserId, ids: &[CipherId], shape: Shape) -> Answer<Response> {
         let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
-        let rows: std::collections::HashMap<_, _> =
-            read::ciphers(&self.pool, &uuids).await.map_err(unavailable)?.into_iter().collect();
+        let rows: std::collections::HashMap<_, _> = read::ciphers(&self.pool, &uuids)
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .collect();
         let folders = self.folder_ids(user).await?;
         let mut list = ListWriter::new();
         for row in ids.iter().filter_map(|id| rows.get(id)).filter(|row| row.owner == user) {
@@ -150,7 +161,10 @@ struct ListWriter {
 
 impl ListWriter {
     fn new() -> Self {
-        Self { out: br#"{"object":"list","data":["#.to_vec(), empty: true }
+        Self {
+            out: br#"{"object":"list","data":["#.to_vec(),
+            empty: true,
+        }
     }
 
     fn push(&mut self, item: impl FnOnce(&mut Vec<u8>)) {

@@ -25,7 +25,12 @@ pub struct Folder {
 impl Folder {
     /// A folder as clients read it.
     pub fn of(id: FolderId, row: &FolderRow) -> Self {
-        Self { object: "folder", id, name: row.name.clone(), revision_date: row.revised.iso() }
+        Self {
+            object: "folder",
+            id,
+            name: row.name.clone(),
+            revision_date: row.revised.iso(),
+        }
     }
 }
 
@@ -55,7 +60,9 @@ impl ReadApi {
 /// `GET /folders`.
 async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<List<Folder>>> {
     let folders = api.folders_of(caller.id).await?;
-    Ok(Json(List::of(folders.iter().map(|(id, row)| Folder::of(*id, row)).collect())))
+    Ok(Json(List::of(
+        folders.iter().map(|(id, row)| Folder::of(*id, row)).collect(),
+    )))
 }
 
 /// `GET /folders/{id}`.
