@@ -1,6 +1,7 @@
 //! What decisions need from outside, as traits; adapters live in `infra`.
 
 pub mod event_store;
+pub mod refresh_tokens;
 pub mod seal;
 
 pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
