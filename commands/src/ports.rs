@@ -2,6 +2,7 @@
 
 pub mod event_store;
 pub mod seal;
+pub mod shared_state;
 
 pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
 pub use seal::{Seal, SealError};
