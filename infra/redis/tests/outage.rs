@@ -17,7 +17,10 @@ fn ann() -> UserId {
 }
 
 async fn next(subscription: &mut Subscription) -> Heard {
-    timeout(Duration::from_secs(20), subscription.next()).await.expect("heard within 20 s").unwrap()
+    timeout(Duration::from_secs(20), subscription.next())
+        .await
+        .expect("heard within 20 s")
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,10 +42,22 @@ async fn while_redis_is_away_logins_stay_limited_and_nothing_hangs() {
     assert_eq!(passed, 2, "the three before the outage count");
     assert!(!state.peek(&key, RULE).await.allowed);
     assert_eq!(Cache::get(&state, "k").await, None);
-    assert!(matches!(Cache::delete(&state, "k").await, Err(SharedStateError::Unavailable(_))));
-    assert!(matches!(LastPosition::get(&state, ann()).await, Err(SharedStateError::Unavailable(_))));
-    assert!(matches!(LastPosition::set(&state, ann(), Position(1)).await, Err(SharedStateError::Unavailable(_))));
-    assert!(matches!(state.publish("c", Bytes::new()).await, Err(SharedStateError::Unavailable(_))));
+    assert!(matches!(
+        Cache::delete(&state, "k").await,
+        Err(SharedStateError::Unavailable(_))
+    ));
+    assert!(matches!(
+        LastPosition::get(&state, ann()).await,
+        Err(SharedStateError::Unavailable(_))
+    ));
+    assert!(matches!(
+        LastPosition::set(&state, ann(), Position(1)).await,
+        Err(SharedStateError::Unavailable(_))
+    ));
+    assert!(matches!(
+        state.publish("c", Bytes::new()).await,
+        Err(SharedStateError::Unavailable(_))
+    ));
     assert!(state.ping().await.is_err());
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
@@ -53,7 +68,10 @@ async fn after_a_restart_everything_goes_on_and_subscribers_are_told_of_the_gap(
     let state = RedisShared::new(&server.url()).unwrap();
     let mut subscription = state.subscribe("c").await.unwrap();
     state.publish("c", Bytes::from_static(b"before")).await.unwrap();
-    assert_eq!(next(&mut subscription).await, Heard::Message(Bytes::from_static(b"before")));
+    assert_eq!(
+        next(&mut subscription).await,
+        Heard::Message(Bytes::from_static(b"before"))
+    );
     assert!(state.hit(&RateKey::new("login", "ann"), RULE).await.allowed);
 
     server.kill();
@@ -63,12 +81,19 @@ async fn after_a_restart_everything_goes_on_and_subscribers_are_told_of_the_gap(
     assert_eq!(next(&mut subscription).await, Heard::Missed);
     eventually("redis to be used again", || async { state.ping().await.is_ok() }).await;
     state.publish("c", Bytes::from_static(b"after")).await.unwrap();
-    assert_eq!(next(&mut subscription).await, Heard::Message(Bytes::from_static(b"after")));
+    assert_eq!(
+        next(&mut subscription).await,
+        Heard::Message(Bytes::from_static(b"after"))
+    );
     // scripts were lost with the server's memory and are loaded again
     let key = RateKey::new("login", "bob");
     assert_eq!(state.hit(&key, RULE).await.remaining, 4);
     let other = RedisShared::new(&server.url()).unwrap();
-    assert_eq!(other.hit(&key, RULE).await.remaining, 3, "counted in Redis, not in the process");
+    assert_eq!(
+        other.hit(&key, RULE).await.remaining,
+        3,
+        "counted in Redis, not in the process"
+    );
     LastPosition::set(&state, ann(), Position(7)).await.unwrap();
     assert_eq!(LastPosition::get(&other, ann()).await, Ok(Some(Position(7))));
 }
@@ -126,11 +151,18 @@ async fn when_the_master_dies_the_sentinels_lead_to_its_successor() {
     let mut subscription = state.subscribe("c").await.unwrap();
     LastPosition::set(&state, ann(), Position(5)).await.unwrap();
     eventually("the replica to have it", || async {
-        support::cli(group.replica.port, &["EXISTS", &format!("annalock:position:{}", ann().0)]).starts_with('1')
+        support::cli(
+            group.replica.port,
+            &["EXISTS", &format!("annalock:position:{}", ann().0)],
+        )
+        .starts_with('1')
     })
     .await;
     group.master.kill();
-    eventually("the successor", || async { LastPosition::set(&state, ann(), Position(6)).await.is_ok() }).await;
+    eventually("the successor", || async {
+        LastPosition::set(&state, ann(), Position(6)).await.is_ok()
+    })
+    .await;
     assert_eq!(LastPosition::get(&state, ann()).await, Ok(Some(Position(6))));
     assert_eq!(next(&mut subscription).await, Heard::Missed);
     state.publish("c", Bytes::from_static(b"m")).await.unwrap();
@@ -147,7 +179,10 @@ async fn a_cluster_node_that_comes_back_is_used_again() {
     }
     cluster.nodes[1].kill();
     for key in &keys {
-        assert!(state.hit(key, RULE).await.allowed, "judged by the process where the node is missing");
+        assert!(
+            state.hit(key, RULE).await.allowed,
+            "judged by the process where the node is missing"
+        );
     }
     cluster.nodes[1].start_again();
     eventually("the cluster", || async {
@@ -156,7 +191,10 @@ async fn a_cluster_node_that_comes_back_is_used_again() {
     .await;
     eventually("every node to be used", || async {
         for n in 0..30_u128 {
-            if LastPosition::set(&state, UserId(uuid::Uuid::from_u128(n)), Position(1)).await.is_err() {
+            if LastPosition::set(&state, UserId(uuid::Uuid::from_u128(n)), Position(1))
+                .await
+                .is_err()
+            {
                 return false;
             }
         }

@@ -11,7 +11,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// The scheme is none of ours.
-    #[error("the Redis address must begin with redis://, rediss://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://")]
+    #[error(
+        "the Redis address must begin with redis://, rediss://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://"
+    )]
     Scheme,
     /// There is no host in it.
     #[error("the Redis address names no host")]
@@ -56,9 +58,9 @@ impl Address {
     pub(crate) fn parse(url: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = url.trim().split_once("://").ok_or(AddressError::Scheme)?;
         match scheme {
-            "redis" | "rediss" => {
-                Client::open(url.trim()).map(Self::Single).map_err(|_| AddressError::Unusable("not a valid URL"))
-            }
+            "redis" | "rediss" => Client::open(url.trim())
+                .map(Self::Single)
+                .map_err(|_| AddressError::Unusable("not a valid URL")),
             "redis+cluster" | "rediss+cluster" => cluster(&Parts::of(rest, scheme.starts_with("rediss"))?),
             "redis+sentinel" | "rediss+sentinel" => sentinel(&Parts::of(rest, scheme.starts_with("rediss"))?),
             _ => Err(AddressError::Scheme),
@@ -75,8 +77,18 @@ impl<'a> Parts<'a> {
         if hosts.is_empty() {
             return Err(AddressError::NoHost);
         }
-        let query = query.split('&').filter(|p| !p.is_empty()).map(|p| p.split_once('=').unwrap_or((p, ""))).collect();
-        Ok(Self { tls, login, hosts, path, query })
+        let query = query
+            .split('&')
+            .filter(|p| !p.is_empty())
+            .map(|p| p.split_once('=').unwrap_or((p, "")))
+            .collect();
+        Ok(Self {
+            tls,
+            login,
+            hosts,
+            path,
+            query,
+        })
     }
 
     /// Connection data of one host; user and password are decoded by the client library.
@@ -116,7 +128,11 @@ fn cluster(parts: &Parts<'_>) -> Result<Address, AddressError> {
         .max_retry_wait(100)
         .build()
         .map_err(unusable)?;
-    let nodes = nodes.into_iter().map(Client::open).collect::<Result<_, _>>().map_err(unusable)?;
+    let nodes = nodes
+        .into_iter()
+        .map(Client::open)
+        .collect::<Result<_, _>>()
+        .map_err(unusable)?;
     Ok(Address::Cluster(Box::new(client), nodes))
 }
 
@@ -129,13 +145,16 @@ fn sentinel(parts: &Parts<'_>) -> Result<Address, AddressError> {
     let infos = parts.infos("26379")?;
     let unusable = |_| AddressError::Unusable("the sentinels cannot be named so");
     let addresses: Vec<ConnectionAddr> = infos.iter().map(|info| info.addr().clone()).collect();
-    let mut builder =
-        SentinelClientBuilder::new(addresses, service, SentinelServerType::Master).map_err(unusable)?;
+    let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master).map_err(unusable)?;
     if parts.tls {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_sentinel_tls_mode(TlsMode::Secure);
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_sentinel_tls_mode(TlsMode::Secure);
     }
     if !db.is_empty() {
-        let db = db.parse().map_err(|_| AddressError::Unusable("the database is not a number"))?;
+        let db = db
+            .parse()
+            .map_err(|_| AddressError::Unusable("the database is not a number"))?;
         builder = builder.set_client_to_redis_db(db);
     }
     if let Some(user) = infos[0].redis_settings().username() {
@@ -162,9 +181,17 @@ mod tests {
     #[test]
     fn each_form_is_told_from_the_others() {
         assert!(matches!(Address::parse("redis://h"), Ok(Address::Single(_))));
-        assert!(matches!(Address::parse("rediss://:p%40ss@h:6380/2"), Ok(Address::Single(_))));
-        assert!(matches!(Address::parse("redis+cluster://u:p@a:1,b,[::1]:3"), Ok(Address::Cluster(_, n)) if n.len() == 3));
-        assert!(matches!(Address::parse("redis+sentinel://a,b:2/main/1?sentinel_password=s"), Ok(Address::Sentinel(_))));
+        assert!(matches!(
+            Address::parse("rediss://:p%40ss@h:6380/2"),
+            Ok(Address::Single(_))
+        ));
+        assert!(
+            matches!(Address::parse("redis+cluster://u:p@a:1,b,[::1]:3"), Ok(Address::Cluster(_, n)) if n.len() == 3)
+        );
+        assert!(matches!(
+            Address::parse("redis+sentinel://a,b:2/main/1?sentinel_password=s"),
+            Ok(Address::Sentinel(_))
+        ));
     }
 
     #[test]
@@ -174,15 +201,25 @@ mod tests {
             ("secret", AddressError::Scheme),
             ("redis+cluster://u:secret@", AddressError::NoHost),
             ("redis+sentinel://u:secret@h", AddressError::NoService),
-            ("redis+cluster://u:secret@h?x=1", AddressError::Parameter("x".to_owned())),
-            ("redis+cluster://u:secret@h/3", AddressError::Unusable("a cluster has no numbered databases")),
+            (
+                "redis+cluster://u:secret@h?x=1",
+                AddressError::Parameter("x".to_owned()),
+            ),
+            (
+                "redis+cluster://u:secret@h/3",
+                AddressError::Unusable("a cluster has no numbered databases"),
+            ),
         ];
         for (url, expected) in wrong {
             let error = Address::parse(url).err().unwrap();
             assert_eq!(error, expected);
             assert!(!error.to_string().contains("secret"));
         }
-        for url in ["redis://u:secret@h:notaport", "redis+cluster://u:secret@h:notaport", "redis+sentinel://u:secret@h:99999/m"] {
+        for url in [
+            "redis://u:secret@h:notaport",
+            "redis+cluster://u:secret@h:notaport",
+            "redis+sentinel://u:secret@h:99999/m",
+        ] {
             let error = Address::parse(url).err().unwrap();
             assert!(matches!(error, AddressError::Unusable(_)) && !error.to_string().contains("secret"));
         }
