@@ -1,5 +1,7 @@
 //! Sending into a folder.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod support;
 
 use mail::{OutboxTransport, SendError, Transport};

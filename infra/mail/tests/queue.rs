@@ -1,5 +1,7 @@
 //! The queue on a real Postgres, sending to a real mail server.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod support;
 
 use domain::id::SubjectId;

@@ -1,5 +1,7 @@
 //! Sending over a mail server.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod support;
 
 use mail::{SendError, SmtpTransport, Transport};

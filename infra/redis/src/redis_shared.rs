@@ -39,7 +39,8 @@ impl RedisShared {
     ///
     /// `redis://[user:password@]host[:port][/database]`, `redis+cluster://[user:password@]host[:port],…` (some of the
     /// nodes), `redis+sentinel://[user:password@]host[:port],…/service[/database][?sentinel_user=…&sentinel_password=…]`
-    /// (some of the sentinels); each with `rediss` for TLS under the roots of the system.
+    /// (some of the sentinels). Each with `rediss` for TLS under the roots of the system, or with `ca=…`, a PEM file,
+    /// under that authority; for TLS the process must have installed a provider of cryptography.
     ///
     /// # Errors
     /// [`AddressError`], which repeats no part of the address.

@@ -1,5 +1,7 @@
 //! What happens while Redis is away, and afterwards.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod support;
 
 use bytes::Bytes;
@@ -201,4 +203,47 @@ async fn a_cluster_node_that_comes_back_is_used_again() {
         true
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_tls_only_a_server_somebody_vouches_for_is_used() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default(); // once per process
+    let folder = tempfile::tempdir().unwrap();
+    let (ca, key) = (folder.path().join("ca.pem"), folder.path().join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&ca, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (ca, key, port) = (
+        ca.display().to_string(),
+        key.display().to_string(),
+        support::free_port(),
+    );
+    let tls = [
+        "--tls-cert-file",
+        &ca,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+        "--tls-auth-clients",
+        "no",
+    ];
+    let port = port.to_string();
+    let options = [&tls[..], &["--tls-port", &port]].concat();
+    let server = RedisServer::start_with(&options);
+    support::cli(server.port, &["CONFIG", "SET", "requirepass", "p@ss"]);
+
+    let state = RedisShared::new(&format!("rediss://:p%40ss@localhost:{port}/1?ca={ca}")).unwrap();
+    state.ping().await.unwrap();
+    let mut subscription = state.subscribe("c").await.unwrap();
+    state.publish("c", Bytes::from_static(b"m")).await.unwrap();
+    assert_eq!(next(&mut subscription).await, Heard::Message(Bytes::from_static(b"m")));
+
+    for wrong in [
+        format!("rediss://:p%40ss@localhost:{port}"),
+        format!("rediss://:other@localhost:{port}?ca={ca}"),
+    ] {
+        let refused = RedisShared::new(&wrong).unwrap().ping().await.unwrap_err().to_string();
+        assert!(!refused.contains("p@ss") && !refused.contains("other"), "{refused}");
+    }
 }

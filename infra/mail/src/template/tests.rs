@@ -59,8 +59,9 @@ fn tags(html: &str) -> Vec<String> {
         .collect()
 }
 
-fn attributes(html: &str) -> usize {
-    html.matches("=\"").count()
+/// Every `"` of a value is written `&quot;`, so those left open and close attributes.
+fn quotes(html: &str) -> usize {
+    html.matches('"').count()
 }
 
 proptest! {
@@ -69,7 +70,7 @@ proptest! {
         for (hostile, harmless) in letters(&text).iter().zip(letters("harmless")) {
             let (hostile, harmless) = (hostile.render(&site()), harmless.render(&site()));
             prop_assert_eq!(tags(&hostile.html), tags(&harmless.html));
-            prop_assert_eq!(attributes(&hostile.html), attributes(&harmless.html));
+            prop_assert_eq!(quotes(&hostile.html), quotes(&harmless.html));
             prop_assert_eq!(hostile.text.lines().count(), harmless.text.lines().count());
             prop_assert_eq!(hostile.subject, harmless.subject);
             for link in hostile.links {

@@ -100,7 +100,7 @@ impl Transport for SmtpTransport {
 fn judge(error: &Error) -> SendError {
     if let Some(code) = error.status() {
         let text = format!("the mail server answered {code}");
-        let ours = u16::try_from(code).is_ok_and(|code| CONFIGURATION.contains(&code));
+        let ours = CONFIGURATION.contains(&u16::from(code));
         return if error.is_permanent() && !ours {
             SendError::Permanent(text)
         } else {

@@ -188,7 +188,7 @@ impl Task {
 
     async fn client(&mut self) -> Result<Client, RedisError> {
         match &self.link.address {
-            Address::Single(client) => Ok(client.clone()),
+            Address::Single(client) => Ok(client.as_ref().clone()),
             Address::Cluster(_, nodes) => {
                 self.turn += 1;
                 Ok(nodes[self.turn % nodes.len()].clone())
