@@ -28,8 +28,8 @@ fn quick() -> QueueSettings {
         backoff: Duration::from_millis(20),
         backoff_max: Duration::from_millis(80),
         max_attempts: 4,
-        lease: Duration::from_millis(700),
-        send_within: Duration::from_millis(400),
+        lease: Duration::from_secs(60),
+        send_within: Duration::from_secs(20),
         poll: Duration::from_millis(20),
         ..QueueSettings::default()
     }
@@ -172,13 +172,17 @@ async fn a_busy_server_is_asked_again_until_it_takes_the_letter() {
         Twist::Answer(".", "451 later"),
     ]);
     let id = world.put(1).await;
-    let worker = world.worker(quick());
-    worker.tick().await.unwrap();
+    let patient = world.worker(QueueSettings {
+        backoff: Duration::from_secs(3600),
+        ..quick()
+    });
+    patient.tick().await.unwrap();
     let listed = world.state_of(id).await;
     assert_eq!((listed.state, listed.attempts), (State::Waiting, 1));
     assert_eq!(listed.last_error.as_deref(), Some("the mail server answered 450"));
-    assert_eq!(worker.tick().await.unwrap(), 0, "not before its time");
-    let (_stop, _task) = running(worker);
+    assert_eq!(patient.tick().await.unwrap(), 0, "not before its time");
+    assert_eq!(world.queue.retry(Some(id)).await.unwrap(), 1);
+    let (_stop, _task) = running(world.worker(quick()));
     eventually("the letter", || async { world.state_of(id).await.state == State::Sent }).await;
     let listed = world.state_of(id).await;
     assert_eq!((listed.attempts, listed.last_error), (3, None));
@@ -228,12 +232,7 @@ async fn many_workers_send_each_letter_once() {
     for n in 1..=60 {
         world.put(n).await;
     }
-    let patient = QueueSettings {
-        lease: Duration::from_secs(60),
-        send_within: Duration::from_secs(20),
-        ..quick()
-    };
-    let workers: Vec<_> = (0..3).map(|_| running(world.worker(patient))).collect();
+    let workers: Vec<_> = (0..3).map(|_| running(world.worker(quick()))).collect();
     eventually("all letters", || async {
         world.queue.counts().await.unwrap().waiting == 0
     })
@@ -251,17 +250,17 @@ async fn many_workers_send_each_letter_once() {
 async fn a_worker_that_dies_while_sending_leaves_the_letter_to_the_next() {
     let world = World::new().await;
     let id = world.put(1).await;
-    world.sink.twist([Twist::Slow(Duration::from_secs(5))]);
-    let slow = QueueSettings {
-        send_within: Duration::from_secs(5),
-        ..quick()
-    };
-    let (_stop, task) = running(world.worker(slow));
+    world.sink.twist([Twist::Slow(Duration::from_secs(60))]);
+    let (_stop, task) = running(world.worker(quick()));
     eventually("the server to have the letter", || async { world.arrivals(id) == 1 }).await;
     task.abort(); // between the server's taking it and our knowing
     assert!(task.await.unwrap_err().is_cancelled());
     let next = world.worker(quick());
     assert_eq!(next.tick().await.unwrap(), 0, "the dead one's lease still holds");
+    sqlx::query("update ops.mail set leased_until = now()")
+        .execute(&world.pool)
+        .await
+        .unwrap(); // a minute later
     let (_stop, _task) = running(next);
     eventually("the next to send it", || async {
         world.state_of(id).await.state == State::Sent
@@ -297,7 +296,10 @@ async fn a_server_that_does_not_answer_holds_nothing_up_for_ever() {
     let world = World::new().await;
     let id = world.put(1).await;
     world.sink.twist([Twist::Slow(Duration::from_secs(60))]);
-    let worker = world.worker(quick());
+    let worker = world.worker(QueueSettings {
+        send_within: Duration::from_millis(300),
+        ..quick()
+    });
     worker.tick().await.unwrap();
     assert_eq!(
         world.state_of(id).await.last_error.as_deref(),
