@@ -9,5 +9,6 @@ pub mod cli;
 pub mod client;
 pub mod crypto;
 pub mod place;
+pub mod rbw;
 pub mod server;
 pub mod shape;

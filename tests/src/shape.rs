@@ -94,7 +94,7 @@ fn check_model(name: &str, value: &Value, path: &str, found: &mut Vec<String>) {
         }
     }
     for (field, value) in object {
-        if !model.fields.contains_key(field) && !(field == "object" && model.object.is_some()) {
+        if !(model.fields.contains_key(field) || field == "object" && model.object.is_some()) {
             found.push(format!(
                 "{path}.{field}: extra, {name} has no such field (value {})",
                 brief(value)

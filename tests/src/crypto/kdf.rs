@@ -81,7 +81,8 @@ impl Kdf {
     ///
     /// Kept for the rest of the process: 600,000 rounds take 0.15 s.
     pub fn master_key(self, password: &str, email: &str) -> MasterKey {
-        static KNOWN: OnceLock<Mutex<HashMap<(Kdf, String, String), MasterKey>>> = OnceLock::new();
+        type Known = Mutex<HashMap<(Kdf, String, String), MasterKey>>;
+        static KNOWN: OnceLock<Known> = OnceLock::new();
         let salt = email.trim().to_lowercase();
         let known = KNOWN.get_or_init(Mutex::default);
         let name = (self, password.to_owned(), salt.clone());
