@@ -282,9 +282,9 @@ async fn an_envelope_out_of_shape_is_damage_and_not_an_erased_value() {
         assert!(sealed.contains(from));
         assert_eq!(open(&keyring, &sealed.replace(from, to)).await, damaged, "{to}");
     }
-    for end in 0..sealed.len() {
-        let cut = open(&keyring, &sealed[..end]).await;
-        assert!(cut == damaged || !sealed[..end].contains("{\"$"), "{end}");
+    let begun = sealed.find("$sealed").unwrap() + "$sealed\":".len();
+    for end in begun..sealed.len() - 1 {
+        assert_eq!(open(&keyring, &sealed[..end]).await, damaged, "{end}");
     }
 }
 
