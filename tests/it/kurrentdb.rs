@@ -2,3 +2,5 @@
 
 #[path = "eventstore/kurrentdb.rs"]
 mod kurrentdb;
+#[path = "eventstore/staged.rs"]
+mod staged;

@@ -5,9 +5,11 @@
 
 mod link;
 mod reader;
+mod staged;
 mod store;
 mod tail;
 mod wire;
 
 pub use link::ConnectError;
+pub use staged::{PART_BYTES, Resumed, StagedStore, is_bookkeeping};
 pub use store::{KurrentSettings, KurrentStore};

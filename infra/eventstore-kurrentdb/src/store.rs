@@ -7,7 +7,7 @@ use crate::{
     wire,
 };
 use async_trait::async_trait;
-use commands::ports::{AppendError, Appended, Caps, EventStore, Page, ReadError, StreamAppend};
+use commands::ports::{AppendError, Appended, Caps, EventStore, Expected, Page, ReadError, StreamAppend};
 use domain::event::{Position, Revision, StoredEvent, StreamName};
 use eventstore::{AppendToStreamOptions, Client, CurrentRevision, Error};
 use futures::FutureExt;
@@ -20,6 +20,8 @@ use tokio::{
 
 /// The code of gRPC for an argument that cannot be right.
 const INVALID_ARGUMENT: i32 = 3;
+/// The server counts in signed numbers; what is beyond it takes for "the end" or for "no stream".
+const LAST_REVISION: u64 = i64::MAX as u64;
 /// The fewest and the most events of everybody that one read of the whole store asks for.
 const READ_ALL: std::ops::RangeInclusive<usize> = 64..=4096;
 
@@ -57,8 +59,9 @@ impl Default for KurrentSettings {
 ///
 /// What differs from the other stores:
 /// - A group of several streams is appended stream by stream ([`Caps::atomic_multi`] is false). When one is refused, those
-///   before it are stored; the same group again is answered as before. `StagedStore` makes creation atomic.
-/// - [`Appended::repeated`] is always false: the server recognises a repeated append but does not say so.
+///   before it are stored; the same group again is answered as before. [`crate::StagedStore`] makes creation atomic.
+/// - The server recognises a repeated append but does not say so. [`Appended::repeated`] is true if the events lie no
+///   further than what was known when they were sent, so `true` is certain and `false` is not.
 /// - `Any` and `Exists` are recognised only as long as the server remembers the ids (a cache, lost in a restart).
 /// - An append is measured as the server does: data, metadata with some 20 bytes around it, type names twice.
 /// - `recorded_at_micros` is the leader's clock; it does not go backwards as long as that clock does not.
@@ -105,6 +108,10 @@ impl KurrentStore {
     }
 
     async fn append_one(&self, append: StreamAppend) -> Result<Appended, AppendError> {
+        if matches!(append.expected, Expected::Exact(Revision(revision)) if revision > LAST_REVISION) {
+            let current = self.last_revision(&append.stream).await;
+            return Err(AppendError::Conflict { stream: append.stream, current });
+        }
         let name = append.stream.to_string();
         let options = AppendToStreamOptions::default()
             .expected_revision(wire::expected(append.expected))
@@ -116,12 +123,13 @@ impl KurrentStore {
             async move { client.append_to_stream(name, options, events).await }.boxed()
         };
         let deadline = Instant::now() + self.settings.deadline;
+        let known = self.tail.known();
         match self.reader.link.call(deadline, self.settings.each_try, send).await {
             Ok(done) => {
                 let revision = Revision(done.next_expected_version);
                 let position = self.position(&append.stream, revision, done.position.commit).await?;
                 self.tail.raise(position);
-                Ok(Appended { revision, position, repeated: false })
+                Ok(Appended { revision, position, repeated: position <= known })
             }
             Err(error) => Err(self.refusal(append.stream, error).await),
         }
@@ -190,7 +198,7 @@ impl EventStore for KurrentStore {
     }
 
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
-        if max == 0 {
+        if max == 0 || from > LAST_REVISION {
             return Ok(Vec::new());
         }
         self.reader.stream(stream, from, max).await

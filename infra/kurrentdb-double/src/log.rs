@@ -97,7 +97,7 @@ impl Log {
             Expected::Exists if softly_deleted => return Decision::Deleted,
             Expected::Exists if current.is_none() => return Decision::Wrong(None),
             Expected::Any | Expected::Exists => return self.check_by_memory(stream, ids),
-            Expected::NoStream => 0,
+            Expected::NoStream | Expected::Exact(u64::MAX) => 0, // the server counts in signed numbers
             Expected::Exact(revision) => revision + 1,
         };
         let length = current.map_or(0, |c| c + 1);

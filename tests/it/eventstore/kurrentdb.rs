@@ -306,3 +306,23 @@ async fn where_nobody_answers_connecting_ends_at_the_deadline() {
     let nobody = KurrentStore::connect("esdb://127.0.0.1:1?tls=false&discoveryInterval=20", settings).await;
     assert!(matches!(nobody, Err(ConnectError::Unreachable(_))));
 }
+
+#[tokio::test]
+async fn zz_latency() {
+    let double = Double::start().unwrap();
+    let store = store(&double).await;
+    let begun = std::time::Instant::now();
+    for n in 1..=200 {
+        appended(&store, append(n, Expected::NoStream, [n])).await;
+    }
+    println!("append {:?}", begun.elapsed() / 200);
+    let begun = std::time::Instant::now();
+    for n in 1..=200 {
+        store.read_stream(&stream(n), 0, 1).await.unwrap();
+    }
+    println!("read {:?}", begun.elapsed() / 200);
+    let begun = std::time::Instant::now();
+    let all = (1001..=3000u128).map(|n| store.append(append(n, Expected::NoStream, [n])));
+    futures::future::join_all(all).await;
+    println!("2000 parallel {:?}", begun.elapsed());
+}
