@@ -4,6 +4,7 @@
 //! What is *not* here: subscriptions (the tail is polled), batch append, deletion.
 
 mod link;
+mod nodelay;
 mod reader;
 mod staged;
 mod store;

@@ -6,8 +6,10 @@
 //! - After a `ServerError` it keeps the node it had, even if that node is dead. In a cluster a new client is made, at
 //!   most once in [`RENEW_AFTER`]; the old one leaves a parked task behind, so it must stay rare.
 //! - Deadlines travel to the server but nobody watches them here: each call is also timed on this side.
+//! - Its connections hold back small requests: see `nodelay`.
 //! - It installs the process-wide rustls provider and panics in its own task if there is one already.
 
+use crate::nodelay::Ports;
 use eventstore::{Client, ClientSettings, Error};
 use futures::{FutureExt, future::BoxFuture};
 use std::{
@@ -46,6 +48,7 @@ pub enum ConnectError {
 pub(crate) struct Link {
     settings: ClientSettings,
     cluster: bool,
+    ports: Ports,
     current: Mutex<Current>,
 }
 
@@ -60,12 +63,19 @@ impl Link {
     pub(crate) async fn open(url: &str, deadline: Instant) -> Result<Self, ConnectError> {
         let settings: ClientSettings = url.parse().map_err(|e| ConnectError::BadUrl(format!("{e}")))?;
         let cluster = settings.is_dns_discovery_enabled() || settings.hosts().len() > 1;
+        let ports = Ports(settings.hosts().iter().filter_map(|host| u16::try_from(host.port).ok()).collect());
         let client = first_client(&settings).await?;
         let current = Mutex::new(Current { client, generation: 0, made: Instant::now() });
-        let link = Self { settings, cluster, current };
+        let link = Self { settings, cluster, ports, current };
         let greet = |client: Client| async move { client.server_info().await }.boxed();
         link.call(deadline, RENEW_AFTER * 6, greet).await.map_err(|e| ConnectError::Unreachable(e.to_string()))?;
+        link.send_at_once();
         Ok(link)
+    }
+
+    /// To be called from time to time: connections are made again without notice.
+    pub(crate) fn send_at_once(&self) {
+        self.ports.send_at_once();
     }
 
     /// Calls until it works, fails for good, or `deadline` has passed. One try takes `each` at most.

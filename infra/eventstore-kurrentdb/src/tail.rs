@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// How many events are looked at in one go.
 const STRIDE: usize = 512;
@@ -16,6 +16,8 @@ const BUSY: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_millis(100);
 /// Between looks while the server cannot be reached.
 const UNREACHABLE: Duration = Duration::from_secs(1);
+/// Between looks for connections that were made again.
+const QUICKEN: Duration = Duration::from_secs(1);
 
 /// The end of the store as far as it was seen.
 pub(crate) struct Tail {
@@ -108,12 +110,17 @@ impl Tail {
         self.wake.subscribe()
     }
 
-    /// Looks for events of others as long as somebody listens. Ends with its task.
+    /// Looks for events of others as long as somebody listens, and after the connections. Ends with its task.
     pub(crate) async fn watch(self: Arc<Self>, reader: Reader) {
         let mut pause = BUSY;
         let mut reachable = true;
+        let mut quickened = Instant::now();
         loop {
             tokio::time::sleep(pause).await;
+            if quickened.elapsed() >= QUICKEN {
+                reader.link.send_at_once();
+                quickened = Instant::now();
+            }
             if self.wake.receiver_count() == 0 {
                 pause = IDLE;
                 continue;

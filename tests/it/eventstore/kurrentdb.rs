@@ -95,6 +95,8 @@ async fn the_same_append_again_is_answered_the_same_and_stored_once() {
     let store = store(&double).await;
     let first = appended(&store, append(1, Expected::NoStream, [1, 2])).await;
     appended(&store, append(1, Expected::Exact(Revision(1)), [3])).await;
+    assert!(!first.repeated);
+    let first = Appended { repeated: true, ..first };
     assert_eq!(appended(&store, append(1, Expected::NoStream, [1, 2])).await, first);
     double.faults().hide_positions_of_repeats(true);
     assert_eq!(appended(&store, append(1, Expected::NoStream, [1, 2])).await, first, "the position is looked up");
@@ -308,21 +310,14 @@ async fn where_nobody_answers_connecting_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn zz_latency() {
+async fn small_requests_are_not_held_back_on_the_way() {
     let double = Double::start().unwrap();
     let store = store(&double).await;
-    let begun = std::time::Instant::now();
-    for n in 1..=200 {
+    let begun = tokio::time::Instant::now();
+    for n in 1..=100 {
         appended(&store, append(n, Expected::NoStream, [n])).await;
+        assert_eq!(store.read_stream(&stream(n), 0, 1).await.unwrap().len(), 1);
     }
-    println!("append {:?}", begun.elapsed() / 200);
-    let begun = std::time::Instant::now();
-    for n in 1..=200 {
-        store.read_stream(&stream(n), 0, 1).await.unwrap();
-    }
-    println!("read {:?}", begun.elapsed() / 200);
-    let begun = std::time::Instant::now();
-    let all = (1001..=3000u128).map(|n| store.append(append(n, Expected::NoStream, [n])));
-    futures::future::join_all(all).await;
-    println!("2000 parallel {:?}", begun.elapsed());
+    // held back for an acknowledgement, each of the 200 would take 40 ms
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
