@@ -63,12 +63,29 @@ impl Link {
     pub(crate) async fn open(url: &str, deadline: Instant) -> Result<Self, ConnectError> {
         let settings: ClientSettings = url.parse().map_err(|e| ConnectError::BadUrl(format!("{e}")))?;
         let cluster = settings.is_dns_discovery_enabled() || settings.hosts().len() > 1;
-        let ports = Ports(settings.hosts().iter().filter_map(|host| u16::try_from(host.port).ok()).collect());
+        let ports = Ports(
+            settings
+                .hosts()
+                .iter()
+                .filter_map(|host| u16::try_from(host.port).ok())
+                .collect(),
+        );
         let client = first_client(&settings).await?;
-        let current = Mutex::new(Current { client, generation: 0, made: Instant::now() });
-        let link = Self { settings, cluster, ports, current };
+        let current = Mutex::new(Current {
+            client,
+            generation: 0,
+            made: Instant::now(),
+        });
+        let link = Self {
+            settings,
+            cluster,
+            ports,
+            current,
+        };
         let greet = |client: Client| async move { client.server_info().await }.boxed();
-        link.call(deadline, RENEW_AFTER * 6, greet).await.map_err(|e| ConnectError::Unreachable(e.to_string()))?;
+        link.call(deadline, RENEW_AFTER * 6, greet)
+            .await
+            .map_err(|e| ConnectError::Unreachable(e.to_string()))?;
         link.send_at_once();
         Ok(link)
     }
@@ -131,7 +148,13 @@ impl Link {
             return;
         }
         match Client::new(self.settings.clone()) {
-            Ok(client) => *current = Current { client, generation: generation + 1, made: Instant::now() },
+            Ok(client) => {
+                *current = Current {
+                    client,
+                    generation: generation + 1,
+                    made: Instant::now(),
+                }
+            }
             Err(error) => tracing::warn!(%error, "no new KurrentDB client could be made"),
         }
     }

@@ -18,10 +18,14 @@ impl Ports {
     #[cfg(target_os = "linux")]
     pub(crate) fn send_at_once(&self) -> usize {
         use nix::sys::socket::{SockaddrStorage, getpeername, setsockopt, sockopt::TcpNoDelay};
-        let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return 0 };
+        let Ok(open) = std::fs::read_dir("/proc/self/fd") else {
+            return 0;
+        };
         let descriptors = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let ours = descriptors.filter(|fd| {
-            let Ok(peer) = getpeername::<SockaddrStorage>(*fd) else { return false };
+            let Ok(peer) = getpeername::<SockaddrStorage>(*fd) else {
+                return false;
+            };
             let v4 = peer.as_sockaddr_in().map(|a| a.port());
             let v6 = peer.as_sockaddr_in6().map(|a| a.port());
             v4.or(v6).is_some_and(|port| self.0.contains(&port))

@@ -3,7 +3,9 @@
 use crate::{link::Link, wire};
 use commands::ports::ReadError;
 use domain::event::{StoredEvent, StreamName};
-use eventstore::{Client, Error, Position, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition};
+use eventstore::{
+    Client, Error, Position, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition,
+};
 use futures::{FutureExt, future::BoxFuture};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -27,13 +29,22 @@ impl Reader {
     ) -> Result<Vec<RecordedEvent>, ReadError> {
         // forwards the event at the position is among what the server answers: one more is asked for, and dropped
         let inclusive = !backwards && from.is_some();
-        let options = ReadAllOptions::default().requires_leader(true).max_count(max + usize::from(inclusive));
+        let options = ReadAllOptions::default()
+            .requires_leader(true)
+            .max_count(max + usize::from(inclusive));
         let options = match (from, backwards) {
-            (Some(at), _) => options.position(StreamPosition::Position(Position { commit: at, prepare: at })),
+            (Some(at), _) => options.position(StreamPosition::Position(Position {
+                commit: at,
+                prepare: at,
+            })),
             (None, false) => options.position(StreamPosition::Start),
             (None, true) => options.position(StreamPosition::End),
         };
-        let options = if backwards { options.backwards() } else { options.forwards() };
+        let options = if backwards {
+            options.backwards()
+        } else {
+            options.forwards()
+        };
         let options = &options;
         let read = |client: Client| async move { drain(client.read_all(&options).await?).await }.boxed();
         let mut events = self.call(read).await.map_err(unavailable)?;
@@ -45,7 +56,12 @@ impl Reader {
     }
 
     /// Events of one stream; none if there is no such stream, or it was deleted.
-    pub(crate) async fn stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
+    pub(crate) async fn stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
         let name = stream.to_string();
         let options = ReadStreamOptions::default()
             .requires_leader(true)

@@ -67,7 +67,10 @@ impl StagedStore {
     ///
     /// [`StagedStore::resume`] must be called at the start and from time to time.
     pub fn new(inner: Arc<dyn EventStore>) -> Self {
-        Self { inner, resumed_to: Mutex::default() }
+        Self {
+            inner,
+            resumed_to: Mutex::default(),
+        }
     }
 
     async fn create(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
@@ -81,7 +84,14 @@ impl StagedStore {
             if batch.committed().is_some() {
                 return self.answer_again(&group, &batch).await;
             }
-            self.check_absent(&group).await?;
+            if let Err(conflict) = self.check_absent(&group).await {
+                // an earlier try that arrived late may have been committed, and resumed, since the batch was read
+                let now = Batch::load(&*self.inner, staging.id).await.map_err(unavailable)?;
+                if now.committed().is_some() {
+                    continue;
+                }
+                return Err(conflict);
+            }
             match self.commit(&staging, &batch).await {
                 Ok(committed) => return self.roll(staging.id, committed, &group).await?.into_answer(),
                 Err(AppendError::Conflict { .. }) => {} // the same batch is being written elsewhere
@@ -97,7 +107,11 @@ impl StagedStore {
         let mut last = batch.last;
         for events in staging.appends(batch) {
             let expected = last.map_or(Expected::NoStream, Expected::Exact);
-            let append = StreamAppend { stream: stream.clone(), expected, events };
+            let append = StreamAppend {
+                stream: stream.clone(),
+                expected,
+                events,
+            };
             last = Some(one(self.inner.append(vec![append]).await?)?.revision);
         }
         last.ok_or_else(|| AppendError::Unavailable("nothing was staged".to_owned()))
@@ -123,11 +137,19 @@ impl StagedStore {
     /// Refuses a group of which a stream exists.
     async fn check_absent(&self, group: &[StreamAppend]) -> Result<(), AppendError> {
         let look = |stream: StreamName| async move {
-            let exists = !self.inner.read_stream(&stream, 0, 1).await.map_err(unavailable)?.is_empty();
+            let exists = !self
+                .inner
+                .read_stream(&stream, 0, 1)
+                .await
+                .map_err(unavailable)?
+                .is_empty();
             Ok::<_, AppendError>(exists.then_some(stream))
         };
         let streams: Vec<_> = group.iter().map(|append| append.stream.clone()).collect();
-        let taken = stream::iter(streams).map(look).buffered(ABREAST).try_filter_map(async |taken| Ok(taken));
+        let taken = stream::iter(streams)
+            .map(look)
+            .buffered(ABREAST)
+            .try_filter_map(async |taken| Ok(taken));
         let first = std::pin::pin!(taken).try_next().await?;
         match first {
             Some(stream) => Err(self.conflict(stream).await),
@@ -144,7 +166,11 @@ impl StagedStore {
                 Expected::Exists => (0, 1),
                 Expected::Exact(Revision(revision)) => (revision, 1),
             };
-            let found = self.inner.read_stream(&append.stream, from, 1 + must_be_there).await.map_err(unavailable)?;
+            let found = self
+                .inner
+                .read_stream(&append.stream, from, 1 + must_be_there)
+                .await
+                .map_err(unavailable)?;
             let next = found.get(must_be_there).filter(|_| append.expected != Expected::Exists);
             let moved_on = next.is_some_and(|event| append.events.first().is_none_or(|ours| ours.id != event.id));
             if found.len() < must_be_there || moved_on {
@@ -157,7 +183,10 @@ impl StagedStore {
     async fn conflict(&self, stream: StreamName) -> AppendError {
         match self.inner.read_streams(&[(stream.clone(), 0)]).await {
             Ok(read) => {
-                let current = read.first().and_then(|events| events.last()).map(|event| event.revision);
+                let current = read
+                    .first()
+                    .and_then(|events| events.last())
+                    .map(|event| event.revision);
                 AppendError::Conflict { stream, current }
             }
             Err(error) => unavailable(error),

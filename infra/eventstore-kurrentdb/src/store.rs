@@ -86,8 +86,14 @@ impl KurrentStore {
     /// [`ConnectError`]; `Unreachable` after [`KurrentSettings::deadline`].
     pub async fn connect(url: &str, settings: KurrentSettings) -> Result<Self, ConnectError> {
         let link = Arc::new(Link::open(url, Instant::now() + settings.deadline).await?);
-        let reader = Reader { link, deadline: settings.deadline, each: settings.each_try };
-        let tail = Tail::find(&reader).await.map_err(|e| ConnectError::Unreachable(e.to_string()))?;
+        let reader = Reader {
+            link,
+            deadline: settings.deadline,
+            each: settings.each_try,
+        };
+        let tail = Tail::find(&reader)
+            .await
+            .map_err(|e| ConnectError::Unreachable(e.to_string()))?;
         let tail = Arc::new(tail);
         let watcher = tokio::spawn(Arc::clone(&tail).watch(reader.clone())).abort_handle();
         Ok(Self {
@@ -110,7 +116,10 @@ impl KurrentStore {
     async fn append_one(&self, append: StreamAppend) -> Result<Appended, AppendError> {
         if matches!(append.expected, Expected::Exact(Revision(revision)) if revision > LAST_REVISION) {
             let current = self.last_revision(&append.stream).await;
-            return Err(AppendError::Conflict { stream: append.stream, current });
+            return Err(AppendError::Conflict {
+                stream: append.stream,
+                current,
+            });
         }
         let name = append.stream.to_string();
         let options = AppendToStreamOptions::default()
@@ -129,7 +138,11 @@ impl KurrentStore {
                 let revision = Revision(done.next_expected_version);
                 let position = self.position(&append.stream, revision, done.position.commit).await?;
                 self.tail.raise(position);
-                Ok(Appended { revision, position, repeated: position <= known })
+                Ok(Appended {
+                    revision,
+                    position,
+                    repeated: position <= known,
+                })
             }
             Err(error) => Err(self.refusal(append.stream, error).await),
         }
@@ -186,7 +199,10 @@ impl Drop for KurrentStore {
 #[async_trait]
 impl EventStore for KurrentStore {
     async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
-        if group.iter().any(|append| wire::size(append) > self.settings.max_append_bytes) {
+        if group
+            .iter()
+            .any(|append| wire::size(append) > self.settings.max_append_bytes)
+        {
             return Err(AppendError::TooLarge);
         }
         let _turn = self.turn().await?;
@@ -213,7 +229,10 @@ impl EventStore for KurrentStore {
             let short = page.len() < wanted;
             from = page.last().map(|event| event.position.commit).or(from);
             let missing = max - events.len();
-            let ours = page.into_iter().filter_map(wire::stored_event).filter(|event| event.position > after);
+            let ours = page
+                .into_iter()
+                .filter_map(wire::stored_event)
+                .filter(|event| event.position > after);
             events.extend(ours.take(missing));
             if short {
                 break;
@@ -225,7 +244,11 @@ impl EventStore for KurrentStore {
         }
         // a full page may end anywhere: only the end itself may look like the end
         let full = events.len() == max;
-        let head = if full && self.tail.known() <= next { self.head().await? } else { self.tail.known() };
+        let head = if full && self.tail.known() <= next {
+            self.head().await?
+        } else {
+            self.tail.known()
+        };
         Ok(Page { events, next, head })
     }
 
@@ -238,6 +261,10 @@ impl EventStore for KurrentStore {
     }
 
     fn caps(&self) -> Caps {
-        Caps { atomic_multi: false, dense: false, max_append_bytes: self.settings.max_append_bytes }
+        Caps {
+            atomic_multi: false,
+            dense: false,
+            max_append_bytes: self.settings.max_append_bytes,
+        }
     }
 }

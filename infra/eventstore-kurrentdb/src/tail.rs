@@ -55,7 +55,11 @@ impl Tail {
                 break;
             }
         }
-        Ok(Self { seen: Mutex::new(seen), looking: tokio::sync::Mutex::default(), wake: watch::Sender::new(seen.last) })
+        Ok(Self {
+            seen: Mutex::new(seen),
+            looking: tokio::sync::Mutex::default(),
+            wake: watch::Sender::new(seen.last),
+        })
     }
 
     /// Reads on to the end; the position of the last event of ours.

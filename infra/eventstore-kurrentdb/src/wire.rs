@@ -96,7 +96,10 @@ pub(crate) fn stored_event(event: RecordedEvent) -> Option<StoredEvent> {
 
 /// The server says it in ticks of 100 ns since 1970. The client's own reading of it stops at whole seconds.
 fn recorded_at_micros(event: &RecordedEvent) -> i64 {
-    let ticks = event.metadata.get("created").and_then(|ticks| ticks.parse::<i64>().ok());
+    let ticks = event
+        .metadata
+        .get("created")
+        .and_then(|ticks| ticks.parse::<i64>().ok());
     ticks.map_or_else(|| event.created.timestamp_micros(), |ticks| ticks / 10)
 }
 
@@ -114,7 +117,14 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_not_taken_for_one() {
-        for other in ["", "{}", "{\"schema\":}", "{\"schema\":1}", "{\"schema\":99999,\"meta\":{}}", "{\"schema\":-1,\"meta\":1}"] {
+        for other in [
+            "",
+            "{}",
+            "{\"schema\":}",
+            "{\"schema\":1}",
+            "{\"schema\":99999,\"meta\":{}}",
+            "{\"schema\":-1,\"meta\":1}",
+        ] {
             assert_eq!(unframed(&Bytes::from(other)), None, "{other}");
         }
     }

@@ -65,7 +65,10 @@ impl Shared {
                 time_stamp: now_ticks() as i64,
                 state: state.into(),
                 is_alive,
-                http_end_point: Some(EndPoint { address: "127.0.0.1".to_owned(), port: (*port).into() }),
+                http_end_point: Some(EndPoint {
+                    address: "127.0.0.1".to_owned(),
+                    port: (*port).into(),
+                }),
             }
         };
         self.ports.iter().enumerate().map(member).collect()
@@ -104,8 +107,15 @@ impl Double {
     pub fn start_cluster(nodes: usize) -> io::Result<Self> {
         let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listeners: Vec<TcpListener> = (0..nodes).map(bind).collect::<io::Result<_>>()?;
-        let ports = listeners.iter().map(|l| Ok(l.local_addr()?.port())).collect::<io::Result<Vec<u16>>>()?;
-        let hosts = ports.iter().map(|p| format!("127.0.0.1:{p}")).collect::<Vec<_>>().join(",");
+        let ports = listeners
+            .iter()
+            .map(|l| Ok(l.local_addr()?.port()))
+            .collect::<io::Result<Vec<u16>>>()?;
+        let hosts = ports
+            .iter()
+            .map(|p| format!("127.0.0.1:{p}"))
+            .collect::<Vec<_>>()
+            .join(",");
         let shared = Arc::new(Shared {
             log: Mutex::new(Log::default()),
             faults: Faults::default(),
@@ -114,9 +124,26 @@ impl Double {
             alive: ports.iter().map(|_| AtomicBool::new(true)).collect(),
             ports,
         });
-        let serve_one = |(index, listener)| serve(Node { shared: Arc::clone(&shared), index }, listener).map(Some);
-        let nodes = listeners.into_iter().enumerate().map(serve_one).collect::<io::Result<_>>()?;
-        let double = Self { url: format!("esdb://{hosts}?tls=false&discoveryInterval=20"), shared, nodes };
+        let serve_one = |(index, listener)| {
+            serve(
+                Node {
+                    shared: Arc::clone(&shared),
+                    index,
+                },
+                listener,
+            )
+            .map(Some)
+        };
+        let nodes = listeners
+            .into_iter()
+            .enumerate()
+            .map(serve_one)
+            .collect::<io::Result<_>>()?;
+        let double = Self {
+            url: format!("esdb://{hosts}?tls=false&discoveryInterval=20"),
+            shared,
+            nodes,
+        };
         double.write_system_events(3);
         Ok(double)
     }
@@ -134,7 +161,10 @@ impl Double {
 
     /// Writes an event as some other program would: `data` under `type_name`, with `metadata` as it is.
     pub fn write_foreign_event(&self, stream: &str, type_name: &str, metadata: &'static [u8]) {
-        let event = crate::log::Proposed { metadata: metadata.into(), ..system_event(type_name, b"{}") };
+        let event = crate::log::Proposed {
+            metadata: metadata.into(),
+            ..system_event(type_name, b"{}")
+        };
         self.shared.log().write(stream, vec![event], now_ticks());
     }
 
@@ -145,7 +175,12 @@ impl Double {
 
     /// How many events of other streams than the server's own were stored.
     pub fn stored(&self) -> usize {
-        self.shared.log().read_all(None, false, u64::MAX).iter().filter(|r| !r.stream.starts_with('$')).count()
+        self.shared
+            .log()
+            .read_all(None, false, u64::MAX)
+            .iter()
+            .filter(|r| !r.stream.starts_with('$'))
+            .count()
     }
 
     /// Makes another node the leader.
@@ -167,7 +202,13 @@ impl Double {
     /// When the port was taken meanwhile.
     pub fn start_node(&mut self, index: usize) -> io::Result<()> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.shared.ports[index]))?;
-        self.nodes[index] = Some(serve(Node { shared: Arc::clone(&self.shared), index }, listener)?);
+        self.nodes[index] = Some(serve(
+            Node {
+                shared: Arc::clone(&self.shared),
+                index,
+            },
+            listener,
+        )?);
         self.shared.alive[index].store(true, SeqCst);
         Ok(())
     }
@@ -184,7 +225,11 @@ impl Drop for Double {
 /// Each node has a runtime of its own, so that stopping it breaks its connections too.
 fn serve(node: Node, listener: TcpListener) -> io::Result<Runtime> {
     listener.set_nonblocking(true)?;
-    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("kurrentdb-double").enable_all().build()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("kurrentdb-double")
+        .enable_all()
+        .build()?;
     let incoming = {
         let _entered = runtime.enter();
         let listener = tokio::net::TcpListener::from_std(listener)?;

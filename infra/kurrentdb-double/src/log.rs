@@ -152,7 +152,13 @@ impl Log {
             self.remembered_order.push_back(event.id);
             let position = self.end;
             self.end += (event.size() + stream.len() + 100) as u64;
-            self.records.push(Record { position, stream: stream.to_owned(), revision, ticks: self.last_ticks, event });
+            self.records.push(Record {
+                position,
+                stream: stream.to_owned(),
+                revision,
+                ticks: self.last_ticks,
+                event,
+            });
         }
         let last = entry.records.len() as u64 - 1;
         while self.remembered_order.len() > REMEMBERED_IDS {
@@ -202,11 +208,22 @@ impl Log {
         if entry.softly_deleted || entry.records.is_empty() {
             return None;
         }
-        let records = entry.records.iter().map(|i| &self.records[*i]).filter(|r| r.revision >= entry.truncated_before);
+        let records = entry
+            .records
+            .iter()
+            .map(|i| &self.records[*i])
+            .filter(|r| r.revision >= entry.truncated_before);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         Some(Ok(match (backwards, from) {
-            (false, from) => records.filter(|r| from.is_none_or(|f| r.revision >= f)).take(count).collect(),
-            (true, from) => records.rev().filter(|r| from.is_none_or(|f| r.revision <= f)).take(count).collect(),
+            (false, from) => records
+                .filter(|r| from.is_none_or(|f| r.revision >= f))
+                .take(count)
+                .collect(),
+            (true, from) => records
+                .rev()
+                .filter(|r| from.is_none_or(|f| r.revision <= f))
+                .take(count)
+                .collect(),
         }))
     }
 
@@ -232,7 +249,12 @@ impl Log {
 mod tests {
     use super::*;
 
-    const IDS: [Uuid; 4] = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3), Uuid::from_u128(4)];
+    const IDS: [Uuid; 4] = [
+        Uuid::from_u128(1),
+        Uuid::from_u128(2),
+        Uuid::from_u128(3),
+        Uuid::from_u128(4),
+    ];
 
     fn event(id: Uuid) -> Proposed {
         Proposed {
@@ -253,7 +275,10 @@ mod tests {
     #[test]
     fn what_is_expected_exactly_is_written() {
         assert_eq!(Log::default().check("a-1", Expected::NoStream, &IDS), Decision::Write);
-        assert_eq!(log_of_three().check("a-1", Expected::Exact(2), &IDS[3..]), Decision::Write);
+        assert_eq!(
+            log_of_three().check("a-1", Expected::Exact(2), &IDS[3..]),
+            Decision::Write
+        );
     }
 
     #[test]
@@ -267,8 +292,14 @@ mod tests {
     #[test]
     fn other_ids_are_a_conflict_and_half_the_ids_are_corrupt() {
         let log = log_of_three();
-        assert_eq!(log.check("a-1", Expected::NoStream, &IDS[3..]), Decision::Wrong(Some(2)));
-        assert_eq!(log.check("a-1", Expected::Exact(7), &IDS[..1]), Decision::Wrong(Some(2)));
+        assert_eq!(
+            log.check("a-1", Expected::NoStream, &IDS[3..]),
+            Decision::Wrong(Some(2))
+        );
+        assert_eq!(
+            log.check("a-1", Expected::Exact(7), &IDS[..1]),
+            Decision::Wrong(Some(2))
+        );
         assert_eq!(log.check("a-1", Expected::NoStream, &IDS), Decision::Corrupt);
         assert_eq!(log.check("a-2", Expected::Exact(0), &IDS), Decision::Wrong(None));
         assert_eq!(log.check("a-2", Expected::Exists, &IDS), Decision::Wrong(None));
@@ -291,7 +322,10 @@ mod tests {
         assert_eq!(log.check("a-1", Expected::Exists, &IDS[3..]), Decision::Deleted);
         assert_eq!(log.check("a-1", Expected::NoStream, &IDS[3..]), Decision::Write);
         assert_eq!(log.write("a-1", vec![event(IDS[3])], 2).0, 3);
-        assert_eq!(log.read("a-1", None, false, 10).map(|r| r.map(|r| r.len())), Some(Ok(1)));
+        assert_eq!(
+            log.read("a-1", None, false, 10).map(|r| r.map(|r| r.len())),
+            Some(Ok(1))
+        );
         log.tombstone("a-1");
         assert_eq!(log.check("a-1", Expected::Any, &IDS[3..]), Decision::Deleted);
     }

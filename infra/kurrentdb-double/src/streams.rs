@@ -45,7 +45,9 @@ impl Node {
                 Ok(wire::success(revision, Some(position)))
             }
             Decision::Repeated(revision) => {
-                let position = log.position_of(stream, revision).filter(|_| !self.shared.faults.hides_position());
+                let position = log
+                    .position_of(stream, revision)
+                    .filter(|_| !self.shared.faults.hides_position());
                 Ok(wire::success(revision, position))
             }
             Decision::Wrong(current) => Ok(wire::wrong_expected(expected, current)),
@@ -55,7 +57,10 @@ impl Node {
     }
 
     async fn receive(&self, mut requests: Streaming<AppendReq>) -> Result<(String, Expected, Vec<Proposed>), Status> {
-        let Some(AppendReq { content: Some(append_req::Content::Options(options)) }) = requests.message().await? else {
+        let Some(AppendReq {
+            content: Some(append_req::Content::Options(options)),
+        }) = requests.message().await?
+        else {
             return Err(Status::invalid_argument("the first message is not the options"));
         };
         let (stream, expected) = wire::expected(options)?;
@@ -74,15 +79,24 @@ impl Node {
         Ok((stream, expected, events))
     }
 
-    fn delete_with(&self, request: Request<DeleteReq>, how: fn(&mut Log, &str) -> u64) -> Result<Response<DeleteResp>, Status> {
+    fn delete_with(
+        &self,
+        request: Request<DeleteReq>,
+        how: fn(&mut Log, &str) -> u64,
+    ) -> Result<Response<DeleteResp>, Status> {
         self.check_leader(request.metadata())?;
-        let options = request.into_inner().options.ok_or_else(|| Status::invalid_argument("options are missing"))?;
+        let options = request
+            .into_inner()
+            .options
+            .ok_or_else(|| Status::invalid_argument("options are missing"))?;
         let (stream, expected) = wire::expected(options)?;
         let mut log = self.shared.log();
         match log.check(&stream, expected, &[Uuid::nil()]) {
             Decision::Write => Ok(Response::new(wire::deleted_at(how(&mut log, &stream)))),
             Decision::Deleted => Err(wire::stream_deleted(&stream)),
-            other => Err(Status::failed_precondition(format!("the stream is not as expected: {other:?}"))),
+            other => Err(Status::failed_precondition(format!(
+                "the stream is not as expected: {other:?}"
+            ))),
         }
     }
 }
@@ -120,7 +134,10 @@ impl Streams for Node {
         if self.shared.faults.takes_failed_read() {
             return Err(Status::unavailable("Server Is Too Busy"));
         }
-        let options = request.into_inner().options.ok_or_else(|| Status::invalid_argument("options are missing"))?;
+        let options = request
+            .into_inner()
+            .options
+            .ok_or_else(|| Status::invalid_argument("options are missing"))?;
         let Some(CountOption::Count(count)) = options.count_option else {
             return Err(Status::unimplemented("subscriptions"));
         };
@@ -132,13 +149,17 @@ impl Streams for Node {
         let backwards = options.read_direction == 1;
         let log = self.shared.log();
         let answers = match options.stream_option {
-            Some(StreamOption::All(all)) => {
-                log.read_all(all_from(all), backwards, count).into_iter().map(|r| wire::read_event(r, structured)).collect()
-            }
+            Some(StreamOption::All(all)) => log
+                .read_all(all_from(all), backwards, count)
+                .into_iter()
+                .map(|r| wire::read_event(r, structured))
+                .collect(),
             Some(StreamOption::Stream(one)) => read_one(&log, one, backwards, count, structured, compatible)?,
             None => return Err(Status::invalid_argument("no stream is named")),
         };
-        Ok(Response::new(stream::iter(answers.into_iter().map(Ok).collect::<Vec<_>>())))
+        Ok(Response::new(stream::iter(
+            answers.into_iter().map(Ok).collect::<Vec<_>>(),
+        )))
     }
 
     async fn delete(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
@@ -152,7 +173,11 @@ impl Streams for Node {
 
     async fn tombstone(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
         self.delete_with(request, |log, stream| {
-            let (_, position) = log.write(stream, vec![system_event("$streamDeleted", b"")], crate::cluster::now_ticks());
+            let (_, position) = log.write(
+                stream,
+                vec![system_event("$streamDeleted", b"")],
+                crate::cluster::now_ticks(),
+            );
             log.tombstone(stream);
             position
         })
@@ -194,7 +219,9 @@ fn read_one(
     let stream = wire::stream_name(one.stream_identifier)?;
     match log.read(&stream, from, backwards, count) {
         None => {
-            let missing = read_resp::StreamNotFound { stream_identifier: Some(wire::identifier(&stream)) };
+            let missing = read_resp::StreamNotFound {
+                stream_identifier: Some(wire::identifier(&stream)),
+            };
             Ok(vec![wire::content(read_resp::Content::StreamNotFound(missing))])
         }
         Some(Err(())) => Err(wire::stream_deleted(&stream)),
@@ -224,6 +251,8 @@ impl proto::server_features::server_features_server::ServerFeatures for Node {
 #[tonic::async_trait]
 impl proto::gossip::gossip_server::Gossip for Node {
     async fn read(&self, _: Request<proto::Empty>) -> Result<Response<proto::gossip::ClusterInfo>, Status> {
-        Ok(Response::new(proto::gossip::ClusterInfo { members: self.shared.members() }))
+        Ok(Response::new(proto::gossip::ClusterInfo {
+            members: self.shared.members(),
+        }))
     }
 }

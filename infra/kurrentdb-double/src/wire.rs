@@ -18,7 +18,9 @@ use tonic::{Code, Status, metadata::MetadataMap};
 use uuid::Uuid;
 
 pub(crate) fn stream_name(id: Option<proto::StreamIdentifier>) -> Result<String, Status> {
-    let name = id.ok_or_else(|| Status::invalid_argument("stream identifier is missing"))?.stream_name;
+    let name = id
+        .ok_or_else(|| Status::invalid_argument("stream identifier is missing"))?
+        .stream_name;
     String::from_utf8(name.to_vec()).map_err(|_| Status::invalid_argument("stream name is not UTF-8"))
 }
 
@@ -40,16 +42,26 @@ pub(crate) fn proposed(mut message: ProposedMessage) -> Result<Proposed, Status>
         message.metadata.remove(name).ok_or_else(missing)
     };
     let (type_name, content_type) = (required("type")?, required("content-type")?);
-    let id = message.id.and_then(uuid).ok_or_else(|| Status::invalid_argument("event id is missing"))?;
-    Ok(Proposed { id, type_name, content_type, data: message.data, metadata: message.custom_metadata })
+    let id = message
+        .id
+        .and_then(uuid)
+        .ok_or_else(|| Status::invalid_argument("event id is missing"))?;
+    Ok(Proposed {
+        id,
+        type_name,
+        content_type,
+        data: message.data,
+        metadata: message.custom_metadata,
+    })
 }
 
 fn uuid(wire: proto::Uuid) -> Option<Uuid> {
     match wire.value? {
         proto::uuid::Value::String(text) => text.parse().ok(),
-        proto::uuid::Value::Structured(s) => {
-            Some(Uuid::from_u64_pair(s.most_significant_bits as u64, s.least_significant_bits as u64))
-        }
+        proto::uuid::Value::Structured(s) => Some(Uuid::from_u64_pair(
+            s.most_significant_bits as u64,
+            s.least_significant_bits as u64,
+        )),
     }
 }
 
@@ -57,7 +69,10 @@ pub(crate) fn wire_uuid(id: Uuid, structured: bool) -> proto::Uuid {
     let value = if structured {
         let (high, low) = id.as_u64_pair();
         let (most_significant_bits, least_significant_bits) = (high as i64, low as i64);
-        proto::uuid::Value::Structured(proto::uuid::Structured { most_significant_bits, least_significant_bits })
+        proto::uuid::Value::Structured(proto::uuid::Structured {
+            most_significant_bits,
+            least_significant_bits,
+        })
     } else {
         proto::uuid::Value::String(id.to_string())
     };
@@ -65,12 +80,17 @@ pub(crate) fn wire_uuid(id: Uuid, structured: bool) -> proto::Uuid {
 }
 
 fn position(at: u64) -> proto::LogPosition {
-    proto::LogPosition { commit_position: at, prepare_position: at }
+    proto::LogPosition {
+        commit_position: at,
+        prepare_position: at,
+    }
 }
 
 pub(crate) fn success(revision: u64, at: Option<u64>) -> AppendResp {
     use success::{CurrentRevisionOption, PositionOption};
-    let position = at.map_or(PositionOption::NoPosition(proto::Empty {}), |at| PositionOption::Position(position(at)));
+    let position = at.map_or(PositionOption::NoPosition(proto::Empty {}), |at| {
+        PositionOption::Position(position(at))
+    });
     AppendResp {
         result: Some(append_resp::Result::Success(append_resp::Success {
             current_revision_option: Some(CurrentRevisionOption::CurrentRevision(revision)),
@@ -82,7 +102,10 @@ pub(crate) fn success(revision: u64, at: Option<u64>) -> AppendResp {
 pub(crate) fn wrong_expected(expected: Expected, current: Option<u64>) -> AppendResp {
     use wrong_expected_version::{CurrentRevisionOption, ExpectedRevisionOption};
     let none = proto::Empty {};
-    let current = current.map_or(CurrentRevisionOption::CurrentNoStream(none), CurrentRevisionOption::CurrentRevision);
+    let current = current.map_or(
+        CurrentRevisionOption::CurrentNoStream(none),
+        CurrentRevisionOption::CurrentRevision,
+    );
     let expected = match expected {
         Expected::Any => ExpectedRevisionOption::ExpectedAny(none),
         Expected::Exists => ExpectedRevisionOption::ExpectedStreamExists(none),
@@ -99,7 +122,9 @@ pub(crate) fn wrong_expected(expected: Expected, current: Option<u64>) -> Append
 
 pub(crate) fn deleted_at(at: u64) -> proto::streams::DeleteResp {
     use proto::streams::delete_resp::PositionOption;
-    proto::streams::DeleteResp { position_option: Some(PositionOption::Position(position(at))) }
+    proto::streams::DeleteResp {
+        position_option: Some(PositionOption::Position(position(at))),
+    }
 }
 
 pub(crate) fn read_event(record: &Record, structured: bool) -> ReadResp {
@@ -119,7 +144,10 @@ pub(crate) fn read_event(record: &Record, structured: bool) -> ReadResp {
         data: record.event.data.clone(),
     };
     let position = Some(read_resp::read_event::Position::CommitPosition(record.position));
-    content(read_resp::Content::Event(read_resp::ReadEvent { event: Some(event), position }))
+    content(read_resp::Content::Event(read_resp::ReadEvent {
+        event: Some(event),
+        position,
+    }))
 }
 
 pub(crate) fn content(content: read_resp::Content) -> ReadResp {
@@ -127,7 +155,9 @@ pub(crate) fn content(content: read_resp::Content) -> ReadResp {
 }
 
 pub(crate) fn identifier(stream: &str) -> proto::StreamIdentifier {
-    proto::StreamIdentifier { stream_name: stream.to_owned().into() }
+    proto::StreamIdentifier {
+        stream_name: stream.to_owned().into(),
+    }
 }
 
 /// A refusal with the trailers by which clients tell refusals apart.
@@ -157,7 +187,10 @@ pub(crate) fn stream_deleted(stream: &str) -> Status {
     refusal(
         Code::FailedPrecondition,
         format!("Event stream '{stream}' is deleted."),
-        &[("exception", "stream-deleted".into()), ("stream-name", stream.to_owned())],
+        &[
+            ("exception", "stream-deleted".into()),
+            ("stream-name", stream.to_owned()),
+        ],
     )
 }
 
@@ -165,10 +198,17 @@ pub(crate) fn too_large(limit: usize) -> Status {
     refusal(
         Code::InvalidArgument,
         format!("Maximum Append Size of {limit} Exceeded."),
-        &[("exception", "maximum-append-size-exceeded".into()), ("maximum-append-size", limit.to_string())],
+        &[
+            ("exception", "maximum-append-size-exceeded".into()),
+            ("maximum-append-size", limit.to_string()),
+        ],
     )
 }
 
 pub(crate) fn invalid_transaction() -> Status {
-    refusal(Code::InvalidArgument, "Invalid Transaction".into(), &[("exception", "invalid-transaction".into())])
+    refusal(
+        Code::InvalidArgument,
+        "Invalid Transaction".into(),
+        &[("exception", "invalid-transaction".into())],
+    )
 }

@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 async fn store(double: &Double) -> KurrentStore {
-    KurrentStore::connect(&double.url, KurrentSettings::default()).await.unwrap()
+    KurrentStore::connect(&double.url, KurrentSettings::default())
+        .await
+        .unwrap()
 }
 
 fn stream(n: u128) -> StreamName {
@@ -27,7 +29,11 @@ fn event(id: u128) -> NewEvent {
 }
 
 fn append(n: u128, expected: Expected, ids: impl IntoIterator<Item = u128>) -> Vec<StreamAppend> {
-    vec![StreamAppend { stream: stream(n), expected, events: ids.into_iter().map(event).collect() }]
+    vec![StreamAppend {
+        stream: stream(n),
+        expected,
+        events: ids.into_iter().map(event).collect(),
+    }]
 }
 
 async fn appended(store: &KurrentStore, group: Vec<StreamAppend>) -> Appended {
@@ -41,7 +47,11 @@ async fn an_event_comes_back_as_it_was_given() {
     let mut odd = event(2);
     odd.meta = Bytes::from_static(b" {\"k\" : \"\xc3\xbc}\"}  ");
     odd.data = Bytes::from_static(b"{ \"spaces\": [1 , 2] }");
-    let group = vec![StreamAppend { stream: stream(1), expected: Expected::NoStream, events: vec![event(1), odd.clone()] }];
+    let group = vec![StreamAppend {
+        stream: stream(1),
+        expected: Expected::NoStream,
+        events: vec![event(1), odd.clone()],
+    }];
     let done = appended(&store, group).await;
     assert_eq!((done.revision, done.repeated), (Revision(1), false));
 
@@ -49,11 +59,24 @@ async fn an_event_comes_back_as_it_was_given() {
     assert_eq!(read.len(), 2);
     assert_eq!(read[1].position, done.position);
     assert!(read[0].position < read[1].position && read[0].position > Position::START);
-    assert_eq!((read[0].stream.clone(), read[0].revision, read[0].id), (stream(1), Revision(0), Uuid::from_u128(1)));
-    assert_eq!((&*read[0].type_name, read[0].schema, &read[0].data), ("CipherCreated", 3, &event(1).data));
-    assert_eq!((&read[0].meta, &read[1].meta, &read[1].data), (&event(1).meta, &odd.meta, &odd.data));
+    assert_eq!(
+        (read[0].stream.clone(), read[0].revision, read[0].id),
+        (stream(1), Revision(0), Uuid::from_u128(1))
+    );
+    assert_eq!(
+        (&*read[0].type_name, read[0].schema, &read[0].data),
+        ("CipherCreated", 3, &event(1).data)
+    );
+    assert_eq!(
+        (&read[0].meta, &read[1].meta, &read[1].data),
+        (&event(1).meta, &odd.meta, &odd.data)
+    );
     let now = chrono_now_micros();
-    assert!((now - 60_000_000..=now).contains(&read[0].recorded_at_micros), "{}", read[0].recorded_at_micros);
+    assert!(
+        (now - 60_000_000..=now).contains(&read[0].recorded_at_micros),
+        "{}",
+        read[0].recorded_at_micros
+    );
     assert_eq!(store.read_stream(&stream(1), 1, 10).await.unwrap().len(), 1);
     assert_eq!(store.read_stream(&stream(1), 2, 10).await.unwrap(), []);
     assert_eq!(store.read_stream(&stream(2), 0, 10).await.unwrap(), []);
@@ -61,7 +84,9 @@ async fn an_event_comes_back_as_it_was_given() {
 
 fn chrono_now_micros() -> i64 {
     #[allow(clippy::disallowed_methods, reason = "a test of server time")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     now.as_micros() as i64
 }
 
@@ -75,7 +100,13 @@ async fn a_stream_that_is_not_as_expected_is_a_conflict_that_says_where_it_is() 
         async move {
             let n = if current == Some(1) { 1 } else { 9 };
             let conflict = store.append(append(n, expected, [70])).await.unwrap_err();
-            assert_eq!(conflict, AppendError::Conflict { stream: stream(n), current: current.map(Revision) });
+            assert_eq!(
+                conflict,
+                AppendError::Conflict {
+                    stream: stream(n),
+                    current: current.map(Revision)
+                }
+            );
         }
     };
     refused(Expected::NoStream, Some(1)).await;
@@ -84,9 +115,20 @@ async fn a_stream_that_is_not_as_expected_is_a_conflict_that_says_where_it_is() 
     refused(Expected::Exact(Revision(0)), None).await;
     refused(Expected::Exists, None).await;
     assert_eq!(double.stored(), 2);
-    assert_eq!(appended(&store, append(1, Expected::Exact(Revision(1)), [3])).await.revision, Revision(2));
-    assert_eq!(appended(&store, append(1, Expected::Exists, [4])).await.revision, Revision(3));
-    assert_eq!(appended(&store, append(9, Expected::Any, [5])).await.revision, Revision(0));
+    assert_eq!(
+        appended(&store, append(1, Expected::Exact(Revision(1)), [3]))
+            .await
+            .revision,
+        Revision(2)
+    );
+    assert_eq!(
+        appended(&store, append(1, Expected::Exists, [4])).await.revision,
+        Revision(3)
+    );
+    assert_eq!(
+        appended(&store, append(9, Expected::Any, [5])).await.revision,
+        Revision(0)
+    );
 }
 
 #[tokio::test]
@@ -96,15 +138,28 @@ async fn the_same_append_again_is_answered_the_same_and_stored_once() {
     let first = appended(&store, append(1, Expected::NoStream, [1, 2])).await;
     appended(&store, append(1, Expected::Exact(Revision(1)), [3])).await;
     assert!(!first.repeated);
-    let first = Appended { repeated: true, ..first };
+    let first = Appended {
+        repeated: true,
+        ..first
+    };
     assert_eq!(appended(&store, append(1, Expected::NoStream, [1, 2])).await, first);
     double.faults().hide_positions_of_repeats(true);
-    assert_eq!(appended(&store, append(1, Expected::NoStream, [1, 2])).await, first, "the position is looked up");
+    assert_eq!(
+        appended(&store, append(1, Expected::NoStream, [1, 2])).await,
+        first,
+        "the position is looked up"
+    );
     assert_eq!(double.stored(), 3);
 
     // half of it stored before, half not: the stream went another way
     let conflict = store.append(append(1, Expected::NoStream, [1, 99])).await.unwrap_err();
-    assert_eq!(conflict, AppendError::Conflict { stream: stream(1), current: Some(Revision(2)) });
+    assert_eq!(
+        conflict,
+        AppendError::Conflict {
+            stream: stream(1),
+            current: Some(Revision(2))
+        }
+    );
 }
 
 #[tokio::test]
@@ -112,13 +167,31 @@ async fn a_lost_answer_is_asked_for_again_and_nothing_is_stored_twice() {
     let double = Double::start().unwrap();
     let store = store(&double).await;
     double.faults().lose_acks(2);
-    assert_eq!(appended(&store, append(1, Expected::NoStream, [1])).await.revision, Revision(0));
+    assert_eq!(
+        appended(&store, append(1, Expected::NoStream, [1])).await.revision,
+        Revision(0)
+    );
     double.faults().time_out(1);
-    assert_eq!(appended(&store, append(1, Expected::Exact(Revision(0)), [2])).await.revision, Revision(1));
+    assert_eq!(
+        appended(&store, append(1, Expected::Exact(Revision(0)), [2]))
+            .await
+            .revision,
+        Revision(1)
+    );
     double.faults().refuse(3);
-    assert_eq!(appended(&store, append(1, Expected::Exact(Revision(1)), [3])).await.revision, Revision(2));
+    assert_eq!(
+        appended(&store, append(1, Expected::Exact(Revision(1)), [3]))
+            .await
+            .revision,
+        Revision(2)
+    );
     double.faults().not_leader(1);
-    assert_eq!(appended(&store, append(1, Expected::Exact(Revision(2)), [4])).await.revision, Revision(3));
+    assert_eq!(
+        appended(&store, append(1, Expected::Exact(Revision(2)), [4]))
+            .await
+            .revision,
+        Revision(3)
+    );
     double.faults().fail_reads(2);
     assert_eq!(store.read_stream(&stream(1), 0, 10).await.unwrap().len(), 4);
     assert_eq!(double.stored(), 4);
@@ -128,7 +201,10 @@ async fn a_lost_answer_is_asked_for_again_and_nothing_is_stored_twice() {
 #[tokio::test]
 async fn a_server_that_stays_away_is_reported_and_found_again_when_it_returns() {
     let mut double = Double::start().unwrap();
-    let settings = KurrentSettings { deadline: Duration::from_millis(800), ..KurrentSettings::default() };
+    let settings = KurrentSettings {
+        deadline: Duration::from_millis(800),
+        ..KurrentSettings::default()
+    };
     let store = KurrentStore::connect(&double.url, settings).await.unwrap();
     appended(&store, append(1, Expected::NoStream, [1])).await;
     double.stop_node(0);
@@ -169,11 +245,21 @@ async fn in_a_cluster_the_leader_is_found_wherever_it_goes() {
     let store = store(&double).await;
     appended(&store, append(1, Expected::NoStream, [1])).await;
     double.lead(2);
-    assert_eq!(appended(&store, append(1, Expected::Exact(Revision(0)), [2])).await.revision, Revision(1));
+    assert_eq!(
+        appended(&store, append(1, Expected::Exact(Revision(0)), [2]))
+            .await
+            .revision,
+        Revision(1)
+    );
     assert_eq!(store.read_stream(&stream(1), 0, 10).await.unwrap().len(), 2);
     double.lead(1);
     double.stop_node(2);
-    assert_eq!(appended(&store, append(1, Expected::Exact(Revision(1)), [3])).await.revision, Revision(2));
+    assert_eq!(
+        appended(&store, append(1, Expected::Exact(Revision(1)), [3]))
+            .await
+            .revision,
+        Revision(2)
+    );
     assert_eq!(store.read_all(Position::START, 10).await.unwrap().events.len(), 3);
 }
 
@@ -183,7 +269,10 @@ async fn the_whole_store_is_read_in_order_without_what_is_not_ours() {
     let store = store(&double).await;
     assert_eq!(store.head().await.unwrap(), Position::START);
     let empty = store.read_all(Position::START, 10).await.unwrap();
-    assert_eq!((empty.events.len(), empty.next, empty.head), (0, Position::START, Position::START));
+    assert_eq!(
+        (empty.events.len(), empty.next, empty.head),
+        (0, Position::START, Position::START)
+    );
 
     let mut positions = Vec::new();
     for n in 1..=5 {
@@ -192,20 +281,31 @@ async fn the_whole_store_is_read_in_order_without_what_is_not_ours() {
         double.write_foreign_event("somebody_elses", "Noise", b"{}");
     }
     let first = store.read_all(Position::START, 2).await.unwrap();
-    assert_eq!(first.events.iter().map(|e| e.position).collect::<Vec<_>>(), positions[..2]);
+    assert_eq!(
+        first.events.iter().map(|e| e.position).collect::<Vec<_>>(),
+        positions[..2]
+    );
     assert_eq!((first.next, first.head), (positions[1], positions[4]));
     let second = store.read_all(first.next, 10).await.unwrap();
-    assert_eq!(second.events.iter().map(|e| e.position).collect::<Vec<_>>(), positions[2..]);
+    assert_eq!(
+        second.events.iter().map(|e| e.position).collect::<Vec<_>>(),
+        positions[2..]
+    );
     assert_eq!((second.next, second.head), (positions[4], positions[4]));
     let exact = store.read_all(first.next, 3).await.unwrap();
-    assert_eq!((exact.events.len(), exact.next, exact.head), (3, positions[4], positions[4]));
+    assert_eq!(
+        (exact.events.len(), exact.next, exact.head),
+        (3, positions[4], positions[4])
+    );
     let end = store.read_all(second.next, 10).await.unwrap();
     assert_eq!((end.events.len(), end.next, end.head), (0, positions[4], positions[4]));
     assert_eq!(store.head().await.unwrap(), positions[4]);
     assert_eq!(store.read_all(Position::START, 0).await.unwrap().next, Position::START);
 
     // one that starts now finds the same end
-    let late = KurrentStore::connect(&double.url, KurrentSettings::default()).await.unwrap();
+    let late = KurrentStore::connect(&double.url, KurrentSettings::default())
+        .await
+        .unwrap();
     assert_eq!(*late.wake().borrow(), positions[4]);
 }
 
@@ -227,7 +327,10 @@ async fn an_event_in_a_stream_of_ours_that_we_did_not_write_is_not_passed_over()
     let store = store(&double).await;
     double.write_foreign_event(&stream(1).to_string(), "CipherCreated", b"{\"by\":\"hand\"}");
     let read = store.read_all(Position::START, 10).await.unwrap().events;
-    assert_eq!((read.len(), read[0].schema, &*read[0].meta), (1, 0, &b"{\"by\":\"hand\"}"[..]));
+    assert_eq!(
+        (read.len(), read[0].schema, &*read[0].meta),
+        (1, 0, &b"{\"by\":\"hand\"}"[..])
+    );
 }
 
 #[tokio::test]
@@ -237,26 +340,46 @@ async fn others_appends_wake_a_sleeper() {
     let mut wake = ours.wake();
     wake.borrow_and_update();
     let done = appended(&theirs, append(1, Expected::NoStream, [1])).await;
-    tokio::time::timeout(Duration::from_secs(2), wake.wait_for(|at| *at >= done.position)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(2), wake.wait_for(|at| *at >= done.position))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
 async fn what_is_larger_than_the_server_takes_is_told_apart() {
     let double = Double::start().unwrap();
-    let generous = KurrentSettings { max_append_bytes: usize::MAX, ..KurrentSettings::default() };
+    let generous = KurrentSettings {
+        max_append_bytes: usize::MAX,
+        ..KurrentSettings::default()
+    };
     let store = KurrentStore::connect(&double.url, generous).await.unwrap();
     let sized = |bytes: usize| {
         let mut big = event(1);
         // as the server counts: 20 bytes around the metadata, the type name twice
         let rest = 20 + big.meta.len() + 2 * big.type_name.len();
         big.data = Bytes::from(format!("\"{}\"", "x".repeat(bytes - rest - 2)));
-        vec![StreamAppend { stream: stream(1), expected: Expected::NoStream, events: vec![big] }]
+        vec![StreamAppend {
+            stream: stream(1),
+            expected: Expected::NoStream,
+            events: vec![big],
+        }]
     };
     let limit = kurrentdb_double::MAX_APPEND_BYTES;
-    assert_eq!(store.append(sized(limit + 1)).await, Err(AppendError::TooLarge), "said by the server");
-    let ours = KurrentStore::connect(&double.url, KurrentSettings::default()).await.unwrap();
+    assert_eq!(
+        store.append(sized(limit + 1)).await,
+        Err(AppendError::TooLarge),
+        "said by the server"
+    );
+    let ours = KurrentStore::connect(&double.url, KurrentSettings::default())
+        .await
+        .unwrap();
     let asked = double.faults().appends();
-    assert_eq!(ours.append(sized(limit + 1)).await, Err(AppendError::TooLarge), "known here");
+    assert_eq!(
+        ours.append(sized(limit + 1)).await,
+        Err(AppendError::TooLarge),
+        "known here"
+    );
     assert_eq!(double.faults().appends(), asked);
     assert_eq!(appended(&ours, sized(limit)).await.revision, Revision(0));
 }
@@ -264,7 +387,11 @@ async fn what_is_larger_than_the_server_takes_is_told_apart() {
 #[tokio::test]
 async fn more_than_the_queue_holds_is_busy_and_no_more_than_allowed_are_in_flight() {
     let double = Double::start().unwrap();
-    let settings = KurrentSettings { in_flight: 4, queue: 4, ..KurrentSettings::default() };
+    let settings = KurrentSettings {
+        in_flight: 4,
+        queue: 4,
+        ..KurrentSettings::default()
+    };
     let store = Arc::new(KurrentStore::connect(&double.url, settings).await.unwrap());
     double.faults().delay(Duration::from_millis(100));
     let all = (1..=12).map(|n| {
@@ -291,7 +418,13 @@ async fn a_group_is_appended_stream_by_stream_up_to_the_one_that_is_refused() {
     appended(&store, append(2, Expected::NoStream, [1])).await;
     let group: Vec<_> = (1..=3).flat_map(|n| append(n, Expected::NoStream, [10 + n])).collect();
     let conflict = store.append(group).await.unwrap_err();
-    assert_eq!(conflict, AppendError::Conflict { stream: stream(2), current: Some(Revision(0)) });
+    assert_eq!(
+        conflict,
+        AppendError::Conflict {
+            stream: stream(2),
+            current: Some(Revision(0))
+        }
+    );
     assert_eq!(store.read_stream(&stream(1), 0, 1).await.unwrap().len(), 1);
     assert_eq!(store.read_stream(&stream(3), 0, 1).await.unwrap().len(), 0);
 }
@@ -304,7 +437,10 @@ async fn a_connection_string_that_cannot_be_read_is_said_so() {
 
 #[tokio::test]
 async fn where_nobody_answers_connecting_ends_at_the_deadline() {
-    let settings = KurrentSettings { deadline: Duration::from_millis(300), ..KurrentSettings::default() };
+    let settings = KurrentSettings {
+        deadline: Duration::from_millis(300),
+        ..KurrentSettings::default()
+    };
     let nobody = KurrentStore::connect("esdb://127.0.0.1:1?tls=false&discoveryInterval=20", settings).await;
     assert!(matches!(nobody, Err(ConnectError::Unreachable(_))));
 }
@@ -320,4 +456,26 @@ async fn small_requests_are_not_held_back_on_the_way() {
     }
     // held back for an acknowledgement, each of the 200 would take 40 ms
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_in_kurrentdb_hold_the_contract() {
+    let double = Double::start().unwrap();
+    tests::contract::holds(|| async { Arc::new(store(&double).await) as Arc<dyn EventStore> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_in_a_cluster_hold_the_contract_whoever_leads() {
+    let double = Arc::new(Double::start_cluster(3).unwrap());
+    let elections = tokio::spawn({
+        let double = Arc::clone(&double);
+        async move {
+            for leader in (0..3).cycle() {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                double.lead(leader);
+            }
+        }
+    });
+    tests::contract::holds(|| async { Arc::new(store(&double).await) as Arc<dyn EventStore> }).await;
+    elections.abort();
 }

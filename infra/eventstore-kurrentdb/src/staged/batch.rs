@@ -85,11 +85,19 @@ pub(super) fn stream(id: Uuid) -> StreamName {
 }
 
 fn bookkeeping(id: Uuid, type_name: &'static str, data: Bytes, meta: Bytes) -> NewEvent {
-    NewEvent { id, type_name: Cow::Borrowed(type_name), schema: 1, data, meta }
+    NewEvent {
+        id,
+        type_name: Cow::Borrowed(type_name),
+        schema: 1,
+        data,
+        meta,
+    }
 }
 
 fn json(value: &impl Serialize) -> Bytes {
-    serde_json::to_vec(value).expect("strings, numbers and lists are JSON").into()
+    serde_json::to_vec(value)
+        .expect("strings, numbers and lists are JSON")
+        .into()
 }
 
 fn sha256(data: &[u8]) -> String {
@@ -104,13 +112,37 @@ pub(super) fn stage(group: &[StreamAppend], max: usize) -> Result<Staging, Appen
     let id = Uuid::new_v5(&first.id, b"batch");
     let part = |part: Part| {
         let data = json(&part);
-        bookkeeping(Uuid::new_v5(&id, &Sha256::digest(&data)), STAGED, data, first.meta.clone())
+        bookkeeping(
+            Uuid::new_v5(&id, &Sha256::digest(&data)),
+            STAGED,
+            data,
+            first.meta.clone(),
+        )
     };
     let parts: Vec<NewEvent> = cut(group, budget)?.into_iter().map(part).collect();
-    let names = parts.iter().map(|part| PartName { id: part.id, sha256: sha256(&part.data) }).collect();
-    let committed = json(&Committed { streams: group.len(), parts: names });
-    let commit = bookkeeping(Uuid::new_v5(&id, b"committed"), COMMITTED, committed, first.meta.clone());
-    Ok(Staging { id, parts, commit, budget })
+    let names = parts
+        .iter()
+        .map(|part| PartName {
+            id: part.id,
+            sha256: sha256(&part.data),
+        })
+        .collect();
+    let committed = json(&Committed {
+        streams: group.len(),
+        parts: names,
+    });
+    let commit = bookkeeping(
+        Uuid::new_v5(&id, b"committed"),
+        COMMITTED,
+        committed,
+        first.meta.clone(),
+    );
+    Ok(Staging {
+        id,
+        parts,
+        commit,
+        budget,
+    })
 }
 
 /// Parts of at most `budget` bytes of JSON each.
@@ -119,7 +151,10 @@ fn cut(group: &[StreamAppend], budget: usize) -> Result<Vec<Part>, AppendError> 
     let (mut parts, mut size) = (vec![Part::default()], 0);
     for append in group {
         let stream = append.stream.to_string();
-        let mut fragment = Fragment { stream: stream.clone(), events: Vec::new() };
+        let mut fragment = Fragment {
+            stream: stream.clone(),
+            events: Vec::new(),
+        };
         size += STREAM_BYTES;
         for event in &append.events {
             let len = base64_len(&event.data) + base64_len(&event.meta) + event.type_name.len() + EVENT_BYTES;
@@ -127,7 +162,13 @@ fn cut(group: &[StreamAppend], budget: usize) -> Result<Vec<Part>, AppendError> 
                 return Err(AppendError::TooLarge);
             }
             if size + len > budget {
-                let full = std::mem::replace(&mut fragment, Fragment { stream: stream.clone(), events: Vec::new() });
+                let full = std::mem::replace(
+                    &mut fragment,
+                    Fragment {
+                        stream: stream.clone(),
+                        events: Vec::new(),
+                    },
+                );
                 push(&mut parts, full);
                 parts.push(Part::default());
                 size = STREAM_BYTES;
@@ -196,9 +237,17 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) async fn load(store: &dyn EventStore, id: Uuid) -> Result<Self, ReadError> {
         let stream = stream(id);
-        let mut batch = Self { id, last: None, parts: HashMap::new(), committed: None, closed: false };
+        let mut batch = Self {
+            id,
+            last: None,
+            parts: HashMap::new(),
+            committed: None,
+            closed: false,
+        };
         loop {
-            let page = store.read_stream(&stream, batch.last.map_or(0, |last| last.0 + 1), PAGE).await?;
+            let page = store
+                .read_stream(&stream, batch.last.map_or(0, |last| last.0 + 1), PAGE)
+                .await?;
             let short = page.len() < PAGE;
             page.into_iter().for_each(|event| batch.take(event));
             if short {
@@ -231,7 +280,11 @@ impl Batch {
         let committed: Committed = serde_json::from_slice(committed).map_err(|_| damaged())?;
         let mut group: Vec<StreamAppend> = Vec::with_capacity(committed.streams);
         for name in &committed.parts {
-            let data = self.parts.get(&name.id).filter(|data| sha256(data) == name.sha256).ok_or_else(damaged)?;
+            let data = self
+                .parts
+                .get(&name.id)
+                .filter(|data| sha256(data) == name.sha256)
+                .ok_or_else(damaged)?;
             let part: Part = serde_json::from_slice(data).map_err(|_| damaged())?;
             for fragment in part.streams {
                 let stream: StreamName = fragment.stream.parse().map_err(|_| damaged())?;
@@ -239,7 +292,11 @@ impl Batch {
                 let events = copies.collect::<Option<Vec<_>>>().ok_or_else(damaged)?;
                 match group.last_mut() {
                     Some(last) if last.stream == stream => last.events.extend(events),
-                    _ => group.push(StreamAppend { stream, expected: Expected::NoStream, events }),
+                    _ => group.push(StreamAppend {
+                        stream,
+                        expected: Expected::NoStream,
+                        events,
+                    }),
                 }
             }
         }
@@ -253,7 +310,12 @@ impl Batch {
 /// The event that closes a batch.
 pub(super) fn outcome(id: Uuid, type_name: &'static str, without: &[StreamName], meta: Bytes) -> NewEvent {
     let without: Vec<String> = without.iter().map(ToString::to_string).collect();
-    bookkeeping(Uuid::new_v5(&id, b"outcome"), type_name, json(&Outcome { without: &without }), meta)
+    bookkeeping(
+        Uuid::new_v5(&id, b"outcome"),
+        type_name,
+        json(&Outcome { without: &without }),
+        meta,
+    )
 }
 
 #[cfg(test)]
@@ -278,7 +340,13 @@ mod tests {
 
     /// The batch as a store would give it back after `staging` was committed.
     fn stored(staging: &Staging) -> Batch {
-        let mut batch = Batch { id: staging.id, last: None, parts: HashMap::new(), committed: None, closed: false };
+        let mut batch = Batch {
+            id: staging.id,
+            last: None,
+            parts: HashMap::new(),
+            committed: None,
+            closed: false,
+        };
         for (revision, event) in staging.appends(&batch).into_iter().flatten().enumerate() {
             batch.take(StoredEvent {
                 position: Default::default(),
@@ -310,11 +378,24 @@ mod tests {
     #[test]
     fn a_small_group_is_staged_and_committed_by_one_append() {
         let staging = stage(&group(5, 1, 1_000), 1024 * 1024).unwrap();
-        let batch = Batch { id: staging.id, last: None, parts: HashMap::new(), committed: None, closed: false };
-        let types: Vec<Vec<_>> =
-            staging.appends(&batch).iter().map(|a| a.iter().map(|e| e.type_name.to_string()).collect()).collect();
+        let batch = Batch {
+            id: staging.id,
+            last: None,
+            parts: HashMap::new(),
+            committed: None,
+            closed: false,
+        };
+        let types: Vec<Vec<_>> = staging
+            .appends(&batch)
+            .iter()
+            .map(|a| a.iter().map(|e| e.type_name.to_string()).collect())
+            .collect();
         assert_eq!(types, [[STAGED, COMMITTED]]);
-        assert_eq!(staging.appends(&stored(&staging)).concat().len(), 1, "what is there is not staged again");
+        assert_eq!(
+            staging.appends(&stored(&staging)).concat().len(),
+            1,
+            "what is there is not staged again"
+        );
     }
 
     #[test]
@@ -329,6 +410,9 @@ mod tests {
 
     #[test]
     fn an_event_that_fits_into_no_part_is_too_large() {
-        assert!(matches!(stage(&group(2, 1, 800_000), 1024 * 1024), Err(AppendError::TooLarge)));
+        assert!(matches!(
+            stage(&group(2, 1, 800_000), 1024 * 1024),
+            Err(AppendError::TooLarge)
+        ));
     }
 }

@@ -65,7 +65,11 @@ impl StagedStore {
         loop {
             let page = self.inner.read_all(from, READ_PAGE).await.map_err(unavailable)?;
             progress.since_stored += page.events.len() as u64;
-            for event in page.events.iter().filter(|event| event.stream.category == batch::CATEGORY) {
+            for event in page
+                .events
+                .iter()
+                .filter(|event| event.stream.category == batch::CATEGORY)
+            {
                 match &*event.type_name {
                     batch::COMMITTED => open.push(event.stream.id),
                     batch::FINISHED | batch::REFUSED => open.retain(|id| *id != event.stream.id),
@@ -105,7 +109,11 @@ impl StagedStore {
             loop {
                 match store.resume().await {
                     Ok(resumed) if resumed != Resumed::default() => {
-                        tracing::warn!(resumed.completed, resumed.refused, "batches of stopped writers were resumed");
+                        tracing::warn!(
+                            resumed.completed,
+                            resumed.refused,
+                            "batches of stopped writers were resumed"
+                        );
                     }
                     Ok(_) => {}
                     Err(error) => tracing::warn!(%error, "batches could not be resumed"),
@@ -127,8 +135,15 @@ impl StagedStore {
     }
 
     async fn stored_checkpoint(&self) -> Result<Position, AppendError> {
-        let read = self.inner.read_streams(&[(checkpoint_stream(), 0)]).await.map_err(unavailable)?;
-        let moved = read.iter().flatten().filter_map(|event| serde_json::from_slice::<Moved>(&event.data).ok());
+        let read = self
+            .inner
+            .read_streams(&[(checkpoint_stream(), 0)])
+            .await
+            .map_err(unavailable)?;
+        let moved = read
+            .iter()
+            .flatten()
+            .filter_map(|event| serde_json::from_slice::<Moved>(&event.data).ok());
         Ok(moved.map(|moved| Position(moved.position)).max().unwrap_or_default())
     }
 
@@ -143,7 +158,11 @@ impl StagedStore {
             meta: serde_json::to_vec(&own_meta(id)).expect(json).into(),
         };
         // twice is tolerable, and so is another's that is older: the furthest counts
-        let append = StreamAppend { stream: checkpoint_stream(), expected: Expected::Any, events: vec![event] };
+        let append = StreamAppend {
+            stream: checkpoint_stream(),
+            expected: Expected::Any,
+            events: vec![event],
+        };
         self.inner.append(vec![append]).await.map(drop)
     }
 }

@@ -68,22 +68,38 @@ impl StagedStore {
     }
 
     /// The inner error is a conflict and its stream; the outer one leaves the batch open.
-    async fn append_target(&self, append: &StreamAppend) -> Result<Result<Appended, (AppendError, StreamName)>, AppendError> {
+    async fn append_target(
+        &self,
+        append: &StreamAppend,
+    ) -> Result<Result<Appended, (AppendError, StreamName)>, AppendError> {
         match self.inner.append(vec![append.clone()]).await {
             Ok(answers) => Ok(Ok(one(answers)?)),
             Err(conflict @ AppendError::Conflict { .. }) => Ok(Err((conflict, append.stream.clone()))),
             // committed, so "nothing was appended" would be wrong to say
-            Err(error) => Err(AppendError::Unavailable(format!("a committed batch goes on later: {error}"))),
+            Err(error) => Err(AppendError::Unavailable(format!(
+                "a committed batch goes on later: {error}"
+            ))),
         }
     }
 
     /// Everybody who rolls a batch comes to the same outcome, so it does not matter who records it. Nor does it harm if
     /// nobody does: resuming would find everything done.
-    async fn close(&self, id: Uuid, committed: Revision, how: &'static str, without: &[StreamName], gate: &StreamAppend) {
+    async fn close(
+        &self,
+        id: Uuid,
+        committed: Revision,
+        how: &'static str,
+        without: &[StreamName],
+        gate: &StreamAppend,
+    ) {
         let meta = gate.events.first().map(|event| event.meta.clone()).unwrap_or_default();
         let events = vec![batch::outcome(id, how, without, meta)];
         let expected = Expected::Exact(committed);
-        let closing = vec![StreamAppend { stream: batch::stream(id), expected, events }];
+        let closing = vec![StreamAppend {
+            stream: batch::stream(id),
+            expected,
+            events,
+        }];
         if let Err(error) = self.inner.append(closing).await {
             tracing::debug!(%error, batch.id = %id, "a batch is done and not yet closed");
         }
