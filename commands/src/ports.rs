@@ -2,6 +2,7 @@
 
 pub mod directory;
 pub mod event_store;
+pub mod refresh_tokens;
 pub mod seal;
 
 pub use directory::{Directory, DirectoryError};
