@@ -15,7 +15,10 @@ pub struct RateKey {
 impl RateKey {
     /// The count of `action` by `who`.
     pub fn new(action: &'static str, who: impl Into<String>) -> Self {
-        Self { action, who: who.into() }
+        Self {
+            action,
+            who: who.into(),
+        }
     }
 }
 
@@ -38,7 +41,12 @@ impl Rule {
     /// that every sum with the present time stays exact in the 53 bits that Redis scripts calculate with.
     pub fn interval_micros(&self) -> u64 {
         const YEAR: u128 = 366 * 86_400_000_000;
-        let interval = self.per.as_micros().min(YEAR).div_ceil(u128::from(self.limit.max(1))).max(1);
+        let interval = self
+            .per
+            .as_micros()
+            .min(YEAR)
+            .div_ceil(u128::from(self.limit.max(1)))
+            .max(1);
         u64::try_from(interval).expect("a year of microseconds fits")
     }
 
