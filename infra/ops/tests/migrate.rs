@@ -1,5 +1,7 @@
 //! Schema `ops` comes into being, once.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod cluster;
 
 use cluster::Cluster;

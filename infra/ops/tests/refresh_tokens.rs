@@ -1,5 +1,7 @@
 //! Logins in a real table.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod cluster;
 
 use cluster::Cluster;

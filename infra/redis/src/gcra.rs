@@ -29,11 +29,19 @@ pub(crate) fn peek(tat: u64, now: u64, rule: Rule) -> Verdict {
 
 fn allowed(remaining: u64) -> Verdict {
     let remaining = u32::try_from(remaining).unwrap_or(u32::MAX);
-    Verdict { allowed: true, remaining, retry_after: Duration::ZERO }
+    Verdict {
+        allowed: true,
+        remaining,
+        retry_after: Duration::ZERO,
+    }
 }
 
 fn refused(wait: u64) -> Verdict {
-    Verdict { allowed: false, remaining: 0, retry_after: Duration::from_micros(wait) }
+    Verdict {
+        allowed: false,
+        remaining: 0,
+        retry_after: Duration::from_micros(wait),
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +90,10 @@ mod tests {
         }
         for (i, start) in passed.iter().enumerate() {
             let within = passed[i..].iter().take_while(|at| **at < start + 60 * SECOND).count();
-            assert!(within <= 14, "{within} in one minute: the burst of 7 and at most 7 freed meanwhile");
+            assert!(
+                within <= 14,
+                "{within} in one minute: the burst of 7 and at most 7 freed meanwhile"
+            );
         }
         assert!((76..=77).contains(&passed.len()), "{}", passed.len());
     }

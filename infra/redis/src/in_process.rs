@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bounded::Bounded;
 use bytes::Bytes;
 use commands::ports::shared_state::{
-    Backplane, Cache, Heard, LAST_POSITION_KEPT, LastPosition, MAX_CACHED_BYTES, MAX_MESSAGE_BYTES, RateKey, RateLimiter,
-    Rule, SharedStateError, Subscription, Verdict,
+    Backplane, Cache, Heard, LAST_POSITION_KEPT, LastPosition, MAX_CACHED_BYTES, MAX_MESSAGE_BYTES, RateKey,
+    RateLimiter, Rule, SharedStateError, Subscription, Verdict,
 };
 use domain::{event::Position, id::UserId};
 use std::{
@@ -34,7 +34,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { counts: 200_000, positions: 200_000, cache_bytes: 32 * 1024 * 1024, backlog: 1024 }
+        Self {
+            counts: 200_000,
+            positions: 200_000,
+            cache_bytes: 32 * 1024 * 1024,
+            backlog: 1024,
+        }
     }
 }
 
@@ -71,7 +76,10 @@ impl InProcess {
         Self {
             started: Instant::now(),
             counts: Mutex::new(Bounded::new(limits.counts)),
-            positions: Mutex::new(Positions { of_users: Bounded::new(limits.positions), floor: None }),
+            positions: Mutex::new(Positions {
+                of_users: Bounded::new(limits.positions),
+                floor: None,
+            }),
             cache: Mutex::new(Bounded::new(limits.cache_bytes)),
             channels: Mutex::new(HashMap::new()),
             backlog: limits.backlog.max(1),
@@ -130,7 +138,10 @@ impl RateLimiter for InProcess {
 impl Backplane for InProcess {
     async fn publish(&self, channel: &str, message: Bytes) -> Result<(), SharedStateError> {
         if message.len() > MAX_MESSAGE_BYTES {
-            return Err(SharedStateError::TooLarge { len: message.len(), max: MAX_MESSAGE_BYTES });
+            return Err(SharedStateError::TooLarge {
+                len: message.len(),
+                max: MAX_MESSAGE_BYTES,
+            });
         }
         let mut channels = lock(&self.channels);
         if let Some(sender) = channels.get(channel)
@@ -144,7 +155,9 @@ impl Backplane for InProcess {
     async fn subscribe(&self, channel: &str) -> Result<Subscription, SharedStateError> {
         let mut channels = lock(&self.channels);
         channels.retain(|name, sender| name == channel || sender.receiver_count() > 0);
-        let sender = channels.entry(channel.to_owned()).or_insert_with(|| broadcast::Sender::new(self.backlog));
+        let sender = channels
+            .entry(channel.to_owned())
+            .or_insert_with(|| broadcast::Sender::new(self.backlog));
         Ok(Subscription::new(sender.subscribe()))
     }
 }
@@ -155,11 +168,16 @@ impl LastPosition for InProcess {
         let now = Instant::now();
         let mut all = lock(&self.positions);
         let Positions { of_users, floor } = &mut *all;
-        let known = of_users.get(&user).filter(|(_, until)| *until > now).map(|(known, _)| *known);
+        let known = of_users
+            .get(&user)
+            .filter(|(_, until)| *until > now)
+            .map(|(known, _)| *known);
         if known.is_none_or(|known| known <= position) {
             of_users.put(user, 1, (position, now + LAST_POSITION_KEPT), |(gone, until)| {
                 if until > now {
-                    let known = floor.filter(|(_, until)| *until > now).map_or(Position::START, |(known, _)| known);
+                    let known = floor
+                        .filter(|(_, until)| *until > now)
+                        .map_or(Position::START, |(known, _)| known);
                     *floor = Some((known.max(gone), now + LAST_POSITION_KEPT));
                 }
             });
@@ -171,7 +189,10 @@ impl LastPosition for InProcess {
         let now = Instant::now();
         let mut all = lock(&self.positions);
         let own = all.of_users.get(&user).copied();
-        Ok(own.or(all.floor).filter(|(_, until)| *until > now).map(|(position, _)| position))
+        Ok(own
+            .or(all.floor)
+            .filter(|(_, until)| *until > now)
+            .map(|(position, _)| position))
     }
 }
 
@@ -212,7 +233,12 @@ mod tests {
     use domain::id::UserId;
 
     fn small() -> InProcess {
-        InProcess::new(Limits { counts: 2, positions: 2, cache_bytes: 500, backlog: 2 })
+        InProcess::new(Limits {
+            counts: 2,
+            positions: 2,
+            cache_bytes: 500,
+            backlog: 2,
+        })
     }
 
     fn user(n: u128) -> UserId {
@@ -223,7 +249,9 @@ mod tests {
     async fn a_user_whose_position_had_to_go_waits_for_the_highest_that_went() {
         let state = small();
         for n in 1..=4_u64 {
-            LastPosition::set(&state, user(u128::from(n)), Position(n * 10)).await.unwrap();
+            LastPosition::set(&state, user(u128::from(n)), Position(n * 10))
+                .await
+                .unwrap();
         }
         assert_eq!(LastPosition::get(&state, user(4)).await, Ok(Some(Position(40))));
         assert_eq!(LastPosition::get(&state, user(1)).await, Ok(Some(Position(20))));
@@ -233,7 +261,9 @@ mod tests {
     async fn positions_are_forgotten_when_nobody_can_be_that_far_behind() {
         let state = small();
         for n in 1..=3_u64 {
-            LastPosition::set(&state, user(u128::from(n)), Position(n)).await.unwrap();
+            LastPosition::set(&state, user(u128::from(n)), Position(n))
+                .await
+                .unwrap();
         }
         tokio::time::advance(LAST_POSITION_KEPT).await;
         for n in 1..=4 {
@@ -256,7 +286,13 @@ mod tests {
     async fn the_cache_stays_within_its_bytes() {
         let state = small();
         for n in 0..100 {
-            Cache::set(&state, &n.to_string(), Bytes::from(vec![0; 100]), Duration::from_secs(60)).await;
+            Cache::set(
+                &state,
+                &n.to_string(),
+                Bytes::from(vec![0; 100]),
+                Duration::from_secs(60),
+            )
+            .await;
         }
         assert!(Cache::get(&state, "99").await.is_some());
         assert!(Cache::get(&state, "0").await.is_none());

@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use channels::Channels;
 use commands::ports::shared_state::{
-    Backplane, Cache, LAST_POSITION_KEPT, LastPosition, MAX_CACHED_BYTES, MAX_MESSAGE_BYTES, RateKey, RateLimiter, Rule,
-    SharedStateError, Subscription, Verdict,
+    Backplane, Cache, LAST_POSITION_KEPT, LastPosition, MAX_CACHED_BYTES, MAX_MESSAGE_BYTES, RateKey, RateLimiter,
+    Rule, SharedStateError, Subscription, Verdict,
 };
 use domain::{event::Position, id::UserId};
 use link::Link;
@@ -39,7 +39,8 @@ impl RedisShared {
     ///
     /// `redis://[user:password@]host[:port][/database]`, `redis+cluster://[user:password@]host[:port],…` (some of the
     /// nodes), `redis+sentinel://[user:password@]host[:port],…/service[/database][?sentinel_user=…&sentinel_password=…]`
-    /// (some of the sentinels); each with `rediss` for TLS under the roots of the system.
+    /// (some of the sentinels). Each with `rediss` for TLS under the roots of the system, or with `ca=…`, a PEM file,
+    /// under that authority; for TLS the process must have installed a provider of cryptography.
     ///
     /// # Errors
     /// [`AddressError`], which repeats no part of the address.
@@ -58,7 +59,9 @@ impl RedisShared {
     /// # Errors
     /// [`SharedStateError::Unavailable`].
     pub async fn ping(&self) -> Result<(), SharedStateError> {
-        self.link.call(|mut live| async move { cmd("PING").exec_async(&mut live).await }).await
+        self.link
+            .call(|mut live| async move { cmd("PING").exec_async(&mut live).await })
+            .await
     }
 
     /// Asks the count of `key`; `None` if Redis cannot be reached.
@@ -68,7 +71,9 @@ impl RedisShared {
             .link
             .call(|mut live| {
                 let mut call = self.gcra.key(&name);
-                call.arg(rule.interval_micros()).arg(rule.window_micros()).arg(u8::from(count));
+                call.arg(rule.interval_micros())
+                    .arg(rule.window_micros())
+                    .arg(u8::from(count));
                 async move { call.invoke_async(&mut live).await }
             })
             .await;
@@ -76,7 +81,11 @@ impl RedisShared {
             metrics::counter!("annalock_rate_limit_fallbacks_total").increment(1);
             return None;
         };
-        Some(Verdict { allowed: allowed == 1, remaining, retry_after: Duration::from_micros(wait) })
+        Some(Verdict {
+            allowed: allowed == 1,
+            remaining,
+            retry_after: Duration::from_micros(wait),
+        })
     }
 }
 
@@ -137,7 +146,9 @@ impl RedisShared {
         let mut del = cmd("DEL");
         del.arg(name);
         let del = &del;
-        self.link.call(|mut live| async move { del.exec_async(&mut live).await }).await
+        self.link
+            .call(|mut live| async move { del.exec_async(&mut live).await })
+            .await
     }
 }
 
@@ -145,12 +156,19 @@ impl RedisShared {
 impl Backplane for RedisShared {
     async fn publish(&self, channel: &str, message: Bytes) -> Result<(), SharedStateError> {
         if message.len() > MAX_MESSAGE_BYTES {
-            return Err(SharedStateError::TooLarge { len: message.len(), max: MAX_MESSAGE_BYTES });
+            return Err(SharedStateError::TooLarge {
+                len: message.len(),
+                max: MAX_MESSAGE_BYTES,
+            });
         }
         let mut publish = cmd("PUBLISH");
-        publish.arg(format!("{}{channel}", channels::PREFIX)).arg(message.as_ref());
+        publish
+            .arg(format!("{}{channel}", channels::PREFIX))
+            .arg(message.as_ref());
         let publish = &publish;
-        self.link.call(|mut live| async move { publish.exec_async(&mut live).await }).await
+        self.link
+            .call(|mut live| async move { publish.exec_async(&mut live).await })
+            .await
     }
 
     async fn subscribe(&self, channel: &str) -> Result<Subscription, SharedStateError> {
@@ -175,7 +193,10 @@ impl LastPosition for RedisShared {
         let mut get = cmd("GET");
         get.arg(position_name(user));
         let get = &get;
-        let known: Option<u64> = self.link.call(|mut live| async move { get.query_async(&mut live).await }).await?;
+        let known: Option<u64> = self
+            .link
+            .call(|mut live| async move { get.query_async(&mut live).await })
+            .await?;
         Ok(known.map(Position))
     }
 }
@@ -186,8 +207,10 @@ impl Cache for RedisShared {
         let mut get = cmd("GET");
         get.arg(cache_name(key));
         let get = &get;
-        let value: Result<Option<Vec<u8>>, _> =
-            self.link.call(|mut live| async move { get.query_async(&mut live).await }).await;
+        let value: Result<Option<Vec<u8>>, _> = self
+            .link
+            .call(|mut live| async move { get.query_async(&mut live).await })
+            .await;
         value.ok().flatten().map(Bytes::from)
     }
 
@@ -200,7 +223,10 @@ impl Cache for RedisShared {
         set.arg(cache_name(key)).arg(value.as_ref()).arg("PX").arg(millis(ttl));
         let set = &set;
         // a cache that cannot be reached is an empty one; the link has told the log
-        let _ = self.link.call(|mut live| async move { set.exec_async(&mut live).await }).await;
+        let _ = self
+            .link
+            .call(|mut live| async move { set.exec_async(&mut live).await })
+            .await;
     }
 
     async fn delete(&self, key: &str) -> Result<(), SharedStateError> {

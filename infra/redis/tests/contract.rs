@@ -1,5 +1,7 @@
 //! One suite for every adapter of shared state.
 
+#![allow(clippy::unwrap_used)] // tests
+
 mod support;
 
 mod in_process {

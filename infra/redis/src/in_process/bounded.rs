@@ -13,7 +13,11 @@ pub(crate) struct Bounded<K: Hash + Eq, V> {
 impl<K: Hash + Eq, V> Bounded<K, V> {
     /// Empty, for at most `budget`.
     pub(crate) fn new(budget: usize) -> Self {
-        Self { entries: LruCache::unbounded(), weight: 0, budget }
+        Self {
+            entries: LruCache::unbounded(),
+            weight: 0,
+            budget,
+        }
     }
 
     /// The value, which then counts as just used.
@@ -31,7 +35,9 @@ impl<K: Hash + Eq, V> Bounded<K, V> {
         }
         self.weight += weight;
         while self.weight > self.budget {
-            let Some((_, (weight, value))) = self.entries.pop_lru() else { break };
+            let Some((_, (weight, value))) = self.entries.pop_lru() else {
+                break;
+            };
             self.weight -= weight;
             evicted(value);
         }

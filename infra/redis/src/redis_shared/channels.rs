@@ -60,7 +60,11 @@ pub(crate) struct Channels {
 impl Channels {
     pub(crate) fn new() -> Self {
         let (asks, start) = mpsc::channel(64);
-        Self { map: Map::default(), asks, start: Mutex::new(Some(start)) }
+        Self {
+            map: Map::default(),
+            asks,
+            start: Mutex::new(Some(start)),
+        }
     }
 
     /// Listens to `channel`; starts the task if it is the first.
@@ -76,10 +80,21 @@ impl Channels {
         };
         if !confirmed {
             if let Some(asks) = lock(&self.start).take() {
-                tokio::spawn(Task { link: link.clone(), map: self.map.clone(), asks, turn: 0 }.run());
+                tokio::spawn(
+                    Task {
+                        link: link.clone(),
+                        map: self.map.clone(),
+                        asks,
+                        turn: 0,
+                    }
+                    .run(),
+                );
             }
             let (done, confirmation) = oneshot::channel();
-            let ask = Ask { channel: channel.to_owned(), done };
+            let ask = Ask {
+                channel: channel.to_owned(),
+                done,
+            };
             let asked = async { self.asks.send(ask).await.is_ok() && confirmation.await.is_ok() };
             if !matches!(timeout(CONFIRM_WITHIN, asked).await, Ok(true)) {
                 return Err(unavailable("the subscription was not confirmed in time"));
@@ -148,12 +163,16 @@ impl Task {
     async fn connect(&mut self) -> Result<(PubSubSink, PubSubStream), RedisError> {
         let late = || RedisError::from((ErrorKind::Io, "no answer in time"));
         let client = timeout(2 * CONNECT_WITHIN, self.client()).await.map_err(|_| late())??;
-        let pubsub = timeout(CONNECT_WITHIN, client.get_async_pubsub()).await.map_err(|_| late())??;
+        let pubsub = timeout(CONNECT_WITHIN, client.get_async_pubsub())
+            .await
+            .map_err(|_| late())??;
         let (mut sink, stream) = pubsub.split();
         let wanted: Vec<String> = lock(&self.map).keys().cloned().collect();
         if !wanted.is_empty() {
             let names: Vec<String> = wanted.iter().map(|channel| format!("{PREFIX}{channel}")).collect();
-            timeout(CONNECT_WITHIN, sink.subscribe(names)).await.map_err(|_| late())??;
+            timeout(CONNECT_WITHIN, sink.subscribe(names))
+                .await
+                .map_err(|_| late())??;
         }
         let mut map = lock(&self.map);
         for channel in wanted {
@@ -169,7 +188,7 @@ impl Task {
 
     async fn client(&mut self) -> Result<Client, RedisError> {
         match &self.link.address {
-            Address::Single(client) => Ok(client.clone()),
+            Address::Single(client) => Ok(client.as_ref().clone()),
             Address::Cluster(_, nodes) => {
                 self.turn += 1;
                 Ok(nodes[self.turn % nodes.len()].clone())
@@ -198,9 +217,13 @@ impl Task {
     }
 
     fn hand_on(&self, message: &Msg) {
-        let Some(name) = message.get_channel_name().strip_prefix(PREFIX) else { return };
+        let Some(name) = message.get_channel_name().strip_prefix(PREFIX) else {
+            return;
+        };
         if let Some(channel) = lock(&self.map).get(name) {
-            let _ = channel.sender.send(Heard::Message(Bytes::copy_from_slice(message.get_payload_bytes())));
+            let _ = channel
+                .sender
+                .send(Heard::Message(Bytes::copy_from_slice(message.get_payload_bytes())));
         }
     }
 

@@ -49,7 +49,10 @@ struct Down {
 
 impl Link {
     pub(crate) fn new(address: Address) -> Self {
-        Self { address, state: Mutex::default() }
+        Self {
+            address,
+            state: Mutex::default(),
+        }
     }
 
     /// Runs `op`, once more if the connection turned out to be dead: it must be harmless to do twice.
@@ -116,9 +119,15 @@ impl Link {
 impl State {
     fn gone(&mut self, why: &str) -> SharedStateError {
         if self.down.is_none() {
-            tracing::warn!(error = why, "redis cannot be reached: rate limits go on per process, the cache counts as empty");
+            tracing::warn!(
+                error = why,
+                "redis cannot be reached: rate limits go on per process, the cache counts as empty"
+            );
         }
-        self.down = Some(Down { until: Instant::now() + REST, why: why.to_owned() });
+        self.down = Some(Down {
+            until: Instant::now() + REST,
+            why: why.to_owned(),
+        });
         unavailable(why.to_owned())
     }
 }
@@ -129,13 +138,17 @@ impl Address {
             .set_connection_timeout(Some(CONNECT_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN));
         match self {
-            Self::Single(client) => {
-                client.get_multiplexed_async_connection_with_config(&config).await.map(Live::Server)
-            }
+            Self::Single(client) => client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await
+                .map(Live::Server),
             Self::Cluster(client, _) => client.get_async_connection().await.map(Live::Cluster),
-            Self::Sentinel(client) => {
-                client.lock().await.get_async_connection_with_config(&config).await.map(Live::Server)
-            }
+            Self::Sentinel(client) => client
+                .lock()
+                .await
+                .get_async_connection_with_config(&config)
+                .await
+                .map(Live::Server),
         }
     }
 }

@@ -14,16 +14,25 @@ impl Cluster {
         let mut create = Command::new("redis-cli");
         create.args(["--cluster", "create"]);
         create.args(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)));
-        let output = create.args(["--cluster-replicas", "0", "--cluster-yes"]).output().unwrap();
+        let output = create
+            .args(["--cluster-replicas", "0", "--cluster-yes"])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         for node in &nodes {
-            await_true("the cluster", || cli(node.port, &["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+            await_true("the cluster", || {
+                cli(node.port, &["CLUSTER", "INFO"]).contains("cluster_state:ok")
+            });
         }
         Self { nodes }
     }
 
     pub fn url(&self) -> String {
-        let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let nodes: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", node.port))
+            .collect();
         format!("redis+cluster://{}", nodes.join(","))
     }
 }

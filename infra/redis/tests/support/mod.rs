@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test binary uses its share of this
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -30,30 +30,53 @@ impl RedisServer {
 
     /// Starts a server with further options (`--name`, `value`, …).
     pub fn start_with(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let mut arguments: Vec<String> = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]
-            .map(str::to_owned)
-            .to_vec();
-        arguments.extend(["--port".to_owned(), port.to_string()]);
-        arguments.extend(options.iter().map(|o| (*o).to_owned()));
-        let child = spawn(folder.path(), &arguments);
-        let server = Self { port, folder, arguments, child };
-        server.await_port();
-        server
+        let fixed = [
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--daemonize",
+            "no",
+        ];
+        Self::on_a_free_port(|_, port| {
+            let port = ["--port".to_owned(), port.to_string()];
+            fixed
+                .iter()
+                .chain(options)
+                .map(|o| (*o).to_owned())
+                .chain(port)
+                .collect()
+        })
     }
 
     /// Starts a sentinel from a configuration file with these lines.
     pub fn sentinel(lines: &[String]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let config = folder.path().join("sentinel.conf");
-        std::fs::write(&config, format!("port {port}\nbind 127.0.0.1\n{}\n", lines.join("\n"))).unwrap();
-        let arguments = vec![config.display().to_string(), "--sentinel".to_owned()];
-        let child = spawn(folder.path(), &arguments);
-        let server = Self { port, folder, arguments, child };
-        server.await_port();
-        server
+        Self::on_a_free_port(|folder, port| {
+            let config = folder.join("sentinel.conf");
+            std::fs::write(&config, format!("port {port}\nbind 127.0.0.1\n{}\n", lines.join("\n"))).unwrap();
+            vec![config.display().to_string(), "--sentinel".to_owned()]
+        })
+    }
+
+    /// A port may be taken between finding it free and using it: then the server ends at once and another port is tried.
+    fn on_a_free_port(arguments: impl Fn(&Path, u16) -> Vec<String>) -> Self {
+        for _ in 0..10 {
+            let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+            let arguments = arguments(folder.path(), port);
+            let child = spawn(folder.path(), &arguments);
+            let mut server = Self {
+                port,
+                folder,
+                arguments,
+                child,
+            };
+            if server.comes_up() {
+                return server;
+            }
+        }
+        panic!("no port stays free");
     }
 
     pub fn url(&self) -> String {
@@ -69,7 +92,7 @@ impl RedisServer {
     /// Starts it again, empty, where it was.
     pub fn start_again(&mut self) {
         self.child = spawn(self.folder.path(), &self.arguments);
-        self.await_port();
+        assert!(self.comes_up(), "the port was taken meanwhile");
     }
 
     /// Stops the process without ending it: connections stay open and nothing is answered.
@@ -82,10 +105,15 @@ impl RedisServer {
         signal(self.child.id(), "-CONT");
     }
 
-    fn await_port(&self) {
+    /// Waits until this very process answers on the port; `false` if it ended.
+    fn comes_up(&mut self) -> bool {
+        let me = format!("process_id:{}\r", self.child.id());
+        let mut ended = false;
         await_true(&format!("a server on port {}", self.port), || {
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok() && cli(self.port, &["PING"]).contains("PONG")
+            ended = self.child.try_wait().unwrap().is_some();
+            ended || cli(self.port, &["INFO", "server"]).contains(&me)
         });
+        !ended
     }
 }
 
@@ -107,12 +135,22 @@ fn spawn(folder: &Path, arguments: &[String]) -> Child {
 }
 
 fn signal(pid: u32, name: &str) {
-    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([name, &pid.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// What `redis-cli` answers on `port`.
 pub fn cli(port: u16, arguments: &[&str]) -> String {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(arguments).output().unwrap();
+    let output = Command::new("redis-cli")
+        .args(["-p", &port.to_string()])
+        .args(arguments)
+        .output()
+        .unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 

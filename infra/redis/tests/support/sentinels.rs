@@ -20,7 +20,9 @@ impl Sentinels {
             "sentinel failover-timeout main 3000".to_owned(),
         ];
         let sentinels: Vec<_> = (0..3).map(|_| RedisServer::sentinel(&lines)).collect();
-        await_true("the replica", || cli(replica.port, &["INFO", "replication"]).contains("master_link_status:up"));
+        await_true("the replica", || {
+            cli(replica.port, &["INFO", "replication"]).contains("master_link_status:up")
+        });
         for sentinel in &sentinels {
             await_true("the sentinels to know each other and the replica", || {
                 let known = cli(sentinel.port, &["SENTINEL", "MASTER", "main"]);
@@ -28,7 +30,11 @@ impl Sentinels {
                 after("num-other-sentinels").as_deref() == Some("2") && after("num-slaves").as_deref() == Some("1")
             });
         }
-        Self { master, replica, sentinels }
+        Self {
+            master,
+            replica,
+            sentinels,
+        }
     }
 
     pub fn url(&self) -> String {

@@ -20,7 +20,9 @@ fn user(n: u128) -> UserId {
 }
 
 async fn heard(subscription: &mut Subscription) -> Option<Heard> {
-    timeout(Duration::from_secs(5), subscription.next()).await.expect("a message within 5 s")
+    timeout(Duration::from_secs(5), subscription.next())
+        .await
+        .expect("a message within 5 s")
 }
 
 fn message(text: &'static str) -> Heard {
@@ -32,7 +34,10 @@ pub async fn a_limit_holds_over_all_processes_together(a: Process, b: Process) {
     for n in 0..5_u32 {
         let process = if n % 2 == 0 { &a } else { &b };
         let verdict = process.hit(&key, rule).await;
-        assert_eq!((verdict.allowed, verdict.remaining, verdict.retry_after), (true, 4 - n, Duration::ZERO));
+        assert_eq!(
+            (verdict.allowed, verdict.remaining, verdict.retry_after),
+            (true, 4 - n, Duration::ZERO)
+        );
     }
     for process in [&a, &b] {
         let verdict = process.hit(&key, rule).await;
@@ -65,7 +70,11 @@ pub async fn a_refused_try_may_be_repeated_when_it_was_told_to(a: Process, _: Pr
 
 pub async fn actions_and_people_are_counted_apart(a: Process, _: Process) {
     let rule = Rule::new(1, MINUTE);
-    for key in [RateKey::new("login", "ann"), RateKey::new("login", "bob"), RateKey::new("hint", "ann")] {
+    for key in [
+        RateKey::new("login", "ann"),
+        RateKey::new("login", "bob"),
+        RateKey::new("hint", "ann"),
+    ] {
         assert!(a.hit(&key, rule).await.allowed);
         assert!(!a.hit(&key, rule).await.allowed);
     }
@@ -74,7 +83,14 @@ pub async fn actions_and_people_are_counted_apart(a: Process, _: Process) {
 pub async fn looking_does_not_count(a: Process, b: Process) {
     let (key, rule) = (RateKey::new("login", "look"), Rule::new(2, MINUTE));
     for _ in 0..5 {
-        assert_eq!(a.peek(&key, rule).await, Verdict { allowed: true, remaining: 2, retry_after: Duration::ZERO });
+        assert_eq!(
+            a.peek(&key, rule).await,
+            Verdict {
+                allowed: true,
+                remaining: 2,
+                retry_after: Duration::ZERO
+            }
+        );
     }
     a.hit(&key, rule).await;
     assert_eq!(b.peek(&key, rule).await.remaining, 1);
@@ -104,7 +120,10 @@ pub async fn every_subscriber_hears_every_message_in_order(a: Process, b: Proces
             assert_eq!(heard(subscription).await, Some(message(text)));
         }
     }
-    assert_eq!(heard(&mut other).await, Some(Heard::Message(Bytes::from_static(&[0, 255, 10]))));
+    assert_eq!(
+        heard(&mut other).await,
+        Some(Heard::Message(Bytes::from_static(&[0, 255, 10])))
+    );
 }
 
 pub async fn who_comes_late_hears_what_comes_later(a: Process, b: Process) {
@@ -121,7 +140,13 @@ pub async fn who_comes_late_hears_what_comes_later(a: Process, b: Process) {
 pub async fn a_message_over_the_bound_is_refused(a: Process, _: Process) {
     let len = MAX_MESSAGE_BYTES + 1;
     let refused = a.publish("big", Bytes::from(vec![0; len])).await;
-    assert_eq!(refused, Err(SharedStateError::TooLarge { len, max: MAX_MESSAGE_BYTES }));
+    assert_eq!(
+        refused,
+        Err(SharedStateError::TooLarge {
+            len,
+            max: MAX_MESSAGE_BYTES
+        })
+    );
     assert_eq!(a.publish("big", Bytes::from(vec![0; MAX_MESSAGE_BYTES])).await, Ok(()));
 }
 
@@ -148,7 +173,11 @@ pub async fn of_positions_set_at_once_the_highest_stays(a: Process, b: Process) 
     let mut sets = tokio::task::JoinSet::new();
     for n in 0..100_u64 {
         let process = if n % 2 == 0 { a.clone() } else { b.clone() };
-        sets.spawn(async move { LastPosition::set(&*process, user(5), Position((n * 37) % 100)).await.unwrap() });
+        sets.spawn(async move {
+            LastPosition::set(&*process, user(5), Position((n * 37) % 100))
+                .await
+                .unwrap()
+        });
     }
     sets.join_all().await;
     assert_eq!(LastPosition::get(&*a, user(5)).await, Ok(Some(Position(99))));

@@ -1,0 +1,7 @@
+//! Accounts: registration, logins, sessions, what an owner can change.
+
+mod device;
+mod login;
+mod owner;
+mod registration;
+mod session;

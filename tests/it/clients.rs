@@ -1,0 +1,6 @@
+//! Clients written by others, run as their users run them.
+
+mod cli;
+mod journey;
+mod old_cli;
+mod rbw;

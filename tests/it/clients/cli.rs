@@ -1,0 +1,114 @@
+//! The official command line client as it is today.
+
+use serde_json::json;
+use tests::cli::{Cli, Version};
+use tests::client::item::Kind;
+use tests::server::Server;
+
+use super::journey;
+
+#[tokio::test]
+async fn a_day_with_every_kind_of_item() {
+    journey::day(Version::Current, &Kind::ALL).await;
+}
+
+#[tokio::test]
+async fn two_hundred_items_there_and_back() {
+    journey::there_and_back(Version::Current, 200).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_in_the_words_people_know() {
+    let server = Server::shared().await;
+    let (account, _) = journey::member(server, "wrong").await;
+    let mut cli = Cli::new(Version::Current, server).await;
+    let message = cli.refused(&["login", &account.email, "not the password"]).await;
+    assert!(message.contains("Username or password is incorrect"), "{message}");
+    cli.login(&account).await;
+    let message = cli
+        .unlock("not the password")
+        .await
+        .expect_err("a wrong password unlocks nothing");
+    assert!(
+        message.to_lowercase().contains("invalid master password") || message.to_lowercase().contains("incorrect"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_login_by_api_key_is_unlocked_by_the_password() {
+    let server = Server::shared().await;
+    let (account, client) = journey::member(server, "apikey").await;
+    let item = client.create_login(&account, "From elsewhere").await;
+    let (user, secret) = client.api_key(&account).await;
+    let mut cli = Cli::new(Version::Current, server).await;
+    let id = format!("user.{user}");
+    let message = cli
+        .login_api_key(&id, "abcdefghijklmnopqrstuvwxyz0123")
+        .await
+        .expect_err("a wrong secret");
+    assert!(message.contains("incorrect"), "{message}");
+    cli.login_api_key(&id, &secret).await.unwrap();
+    cli.unlock(&account.password).await.unwrap();
+    assert_eq!(cli.ok(&["get", "item", &item]).await["name"], "From elsewhere");
+}
+
+#[tokio::test]
+async fn changes_made_elsewhere_arrive_with_the_next_sync() {
+    let server = Server::shared().await;
+    let (account, client) = journey::member(server, "elsewhere").await;
+    let mut cli = Cli::new(Version::Current, server).await;
+    cli.login(&account).await;
+    assert_eq!(cli.list("items", &[]).await, Vec::<serde_json::Value>::new());
+    let item = client.create_login(&account, "From elsewhere").await;
+    cli.ok(&["sync"]).await;
+    assert_eq!(cli.ok(&["get", "password", &item]).await["data"], "hunter2");
+}
+
+#[tokio::test]
+async fn archived_items_leave_the_list_and_come_back() {
+    let server = Server::shared().await;
+    let (account, client) = journey::member(server, "archive").await;
+    let item = client.create_login(&account, "Old").await;
+    let mut cli = Cli::new(Version::Current, server).await;
+    cli.login(&account).await;
+    cli.ok(&["archive", "item", &item]).await;
+    assert!(client.details(&item).await["archivedDate"].is_string());
+    cli.ok(&["restore", "item", &item]).await;
+    assert!(client.details(&item).await["archivedDate"].is_null());
+}
+
+#[tokio::test]
+async fn an_edit_of_something_changed_elsewhere_is_refused() {
+    let server = Server::shared().await;
+    let (account, client) = journey::member(server, "stale").await;
+    let item = client.create_login(&account, "Mine").await;
+    let mut cli = Cli::new(Version::Current, server).await;
+    cli.login(&account).await;
+    let seen = cli.ok(&["get", "item", &item]).await;
+    let elsewhere = tests::client::item::request(&account.user_key, Kind::Login, "Changed elsewhere");
+    client.put(&format!("/api/ciphers/{item}"), &elsewhere).await.ok();
+    let mut edited = seen.clone();
+    edited["name"] = json!("Changed here");
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, edited.to_string());
+    let message = cli.refused(&["edit", "item", &item, &encoded]).await;
+    assert!(message.contains("out of date"), "{message}");
+    assert_eq!(client.details(&item).await["name"], elsewhere["name"]);
+}
+
+#[tokio::test]
+async fn the_client_is_logged_out_when_all_sessions_are_ended() {
+    let server = Server::shared().await;
+    let (account, client) = journey::member(server, "ended").await;
+    let mut cli = Cli::new(Version::Current, server).await;
+    cli.login(&account).await;
+    client
+        .post(
+            "/api/accounts/security-stamp",
+            &json!({"masterPasswordHash": account.password_hash()}),
+        )
+        .await
+        .ok_empty();
+    cli.refused(&["sync", "--force"]).await;
+    assert_eq!(cli.ok(&["status"]).await["template"]["status"], "unauthenticated");
+}

@@ -1,0 +1,9 @@
+//! Folders and items of one person: what is kept, what is refused, who sees it, and when.
+
+mod bulk;
+mod conflict;
+mod folder;
+mod freshness;
+mod import;
+mod item;
+mod stranger;
