@@ -78,3 +78,8 @@ impl WriteApi {
 pub fn api_routes() -> Routes<WriteApi> {
     vault::routes()
 }
+
+/// All write routes of the identity service.
+pub fn identity_routes() -> Routes<WriteApi> {
+    Routes::new()
+}

@@ -9,12 +9,12 @@ mod in_process {
     use redis_adapter::InProcess;
     use std::sync::Arc;
 
-    async fn processes() -> (Process, Process, ()) {
+    fn processes() -> (Process, Process, ()) {
         let one: Process = Arc::new(InProcess::default());
         (one.clone(), one, ())
     }
 
-    crate::contract!(processes());
+    crate::each_rule! { test_for_each! processes() }
 }
 
 mod one_server {
@@ -22,13 +22,13 @@ mod one_server {
     use redis_adapter::RedisShared;
     use std::sync::Arc;
 
-    async fn processes() -> (Process, Process, RedisServer) {
+    fn processes() -> (Process, Process, RedisServer) {
         let server = RedisServer::start();
         let process = || Arc::new(RedisShared::new(&server.url()).unwrap());
         (process(), process(), server)
     }
 
-    crate::contract!(processes());
+    crate::each_rule! { test_for_each! processes() }
 }
 
 mod cluster {
@@ -36,13 +36,13 @@ mod cluster {
     use redis_adapter::RedisShared;
     use std::sync::Arc;
 
-    async fn processes() -> (Process, Process, Cluster) {
+    fn processes() -> (Process, Process, Cluster) {
         let cluster = Cluster::start();
         let process = || Arc::new(RedisShared::new(&cluster.url()).unwrap());
         (process(), process(), cluster)
     }
 
-    crate::contract!(processes());
+    crate::each_rule! { test_of_all! processes() }
 }
 
 mod sentinels {
@@ -50,11 +50,11 @@ mod sentinels {
     use redis_adapter::RedisShared;
     use std::sync::Arc;
 
-    async fn processes() -> (Process, Process, Sentinels) {
+    fn processes() -> (Process, Process, Sentinels) {
         let group = Sentinels::start();
         let process = || Arc::new(RedisShared::new(&group.url()).unwrap());
         (process(), process(), group)
     }
 
-    crate::contract!(processes());
+    crate::each_rule! { test_of_all! processes() }
 }

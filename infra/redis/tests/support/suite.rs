@@ -58,7 +58,7 @@ pub async fn of_many_tries_at_once_only_the_limit_passes(a: Process, b: Process)
 }
 
 pub async fn a_refused_try_may_be_repeated_when_it_was_told_to(a: Process, _: Process) {
-    let (key, rule) = (RateKey::new("hint", "ann"), Rule::new(2, Duration::from_millis(600)));
+    let (key, rule) = (RateKey::new("hint", "again"), Rule::new(2, Duration::from_millis(600)));
     assert!(a.hit(&key, rule).await.allowed);
     assert!(a.hit(&key, rule).await.allowed);
     let refused = a.hit(&key, rule).await;
@@ -207,11 +207,11 @@ pub async fn a_value_over_the_bound_replaces_the_old_one_by_nothing(a: Process, 
     assert_eq!(Cache::get(&*a, "o").await, None);
 }
 
-/// Makes one test of each function above: `contract!(async { (a, b, whatever must stay alive) })`.
+/// Does something with the name of each function above.
 #[macro_export]
-macro_rules! contract {
-    ($processes:expr) => {
-        $crate::contract! { $processes;
+macro_rules! each_rule {
+    ($then:ident! $($given:tt)*) => {
+        $crate::$then! { $($given)*;
             a_limit_holds_over_all_processes_together
             of_many_tries_at_once_only_the_limit_passes
             a_refused_try_may_be_repeated_when_it_was_told_to
@@ -229,11 +229,31 @@ macro_rules! contract {
             a_value_over_the_bound_replaces_the_old_one_by_nothing
         }
     };
+}
+
+/// A test for each rule, on processes of its own (an expression for two of them and what they need to live).
+#[macro_export]
+macro_rules! test_for_each {
     ($processes:expr; $($name:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            let (a, b, _alive) = $processes.await;
+            let (a, b, _alive) = $processes;
             $crate::support::suite::$name(a, b).await;
         }
     )*};
+}
+
+/// One test for all rules, for what takes seconds to set up. The rules use keys of their own.
+#[macro_export]
+macro_rules! test_of_all {
+    ($processes:expr; $($name:ident)*) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn every_rule_of_the_contract_holds() {
+            let (a, b, _alive) = $processes;
+            $(
+                eprintln!(stringify!($name));
+                $crate::support::suite::$name(a.clone(), b.clone()).await;
+            )*
+        }
+    };
 }
