@@ -1,13 +1,19 @@
 //! What decisions need from outside, as traits; adapters live in `infra`.
 
+pub mod address_index;
 pub mod directory;
 pub mod event_store;
+pub mod password_hasher;
+pub mod proofs;
 pub mod refresh_tokens;
 pub mod seal;
 pub mod shared_state;
 
+pub use address_index::AddressIndex;
 pub use directory::{Directory, DirectoryError};
 pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
+pub use password_hasher::{HashError, PasswordHasher};
+pub use proofs::{CodePurpose, Proofs, TokenPurpose};
 pub use seal::{Seal, SealError};
 
 use domain::time::Timestamp;

@@ -85,7 +85,12 @@ pub enum EmailAddress {
     #[default]
     Free,
     /// An account does.
-    Held(UserId),
+    Held {
+        /// Which.
+        by: UserId,
+        /// Since when.
+        since: Timestamp,
+    },
 }
 
 impl EmailAddress {
@@ -93,7 +98,7 @@ impl EmailAddress {
     pub fn holder(self) -> Option<UserId> {
         match self {
             Self::Free => None,
-            Self::Held(user) => Some(user),
+            Self::Held { by, .. } => Some(by),
         }
     }
 }
@@ -106,7 +111,7 @@ impl Aggregate for EmailAddress {
     fn evolve(self, event: &EmailAddressEvent) -> Self {
         match event {
             EmailAddressEvent::RegistrationRequested { .. } => self,
-            EmailAddressEvent::Held { by, .. } => Self::Held(*by),
+            EmailAddressEvent::Held { by, at } => Self::Held { by: *by, since: *at },
             EmailAddressEvent::Released { .. } => Self::Free,
         }
     }

@@ -1,6 +1,7 @@
 //! E-mail addresses as identifiers: the same address always gives the same one, and it does not give the address away.
 
 use aws_lc_rs::hmac;
+use commands::ports::AddressIndex;
 use domain::id::EmailAddressId;
 
 /// HMAC-SHA256 under the pepper of this installation (a secret of the key folder: `pepper`). Without the pepper nobody can
@@ -18,6 +19,12 @@ impl AddressHasher {
         let hash = hmac::sign(&self.0, normalised(email).as_bytes());
         let first: [u8; 16] = hash.as_ref()[..16].try_into().expect("SHA-256 has 32 bytes");
         EmailAddressId(uuid::Builder::from_custom_bytes(first).into_uuid())
+    }
+}
+
+impl AddressIndex for AddressHasher {
+    fn id(&self, normalised: &str) -> EmailAddressId {
+        Self::id(self, normalised)
     }
 }
 

@@ -1,0 +1,78 @@
+use super::{AccountError, live, secret::Proven};
+use crate::execute::{Command, ExecuteError, Transaction, Unit};
+use domain::{
+    account::{
+        address::{EmailAddress, EmailAddressEvent},
+        user::{User, UserEvent},
+    },
+    device::{Device, DeviceEvent},
+    id::{DeviceId, UserId},
+    personal::Personal,
+    time::Timestamp,
+};
+
+/// Asks for a link that deletes the account of somebody who cannot sign in; it goes to the address of the account.
+#[derive(Debug, Clone)]
+pub struct RequestDeletion {
+    /// Whose.
+    pub user: UserId,
+}
+
+impl Command for RequestDeletion {
+    type Aggregate = User;
+    type Error = AccountError;
+
+    fn id(&self) -> UserId {
+        self.user
+    }
+
+    fn decide(&self, user: &User, now: Timestamp) -> Result<Vec<UserEvent>, AccountError> {
+        live(user)?;
+        Ok(vec![UserEvent::DeletionRequested { at: now }])
+    }
+}
+
+/// Deletes an account: its address is free, its devices are gone, and so is all that is in it.
+#[derive(Debug, Clone)]
+pub struct DeleteAccount {
+    /// Whose.
+    pub user: UserId,
+    /// That it is theirs to delete.
+    pub proven: Proven,
+    /// Its devices.
+    pub devices: Vec<DeviceId>,
+}
+
+impl Transaction for DeleteAccount {
+    type Output = ();
+    type Error = AccountError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
+        let loaded = unit.load::<User>(self.user).await?;
+        let now = unit.now_for(&loaded);
+        let user = live(&loaded.state).map_err(ExecuteError::Refused)?;
+        self.proven.spend(user, now).map_err(ExecuteError::Refused)?;
+        let address = unit.load::<EmailAddress>(user.address).await?;
+        let deleted = UserEvent::Deleted {
+            email: Personal::of(self.user, user.email.clone()),
+            at: now,
+        };
+        // the account first: an address given back before could be somebody else's while this one still signs in
+        unit.append(loaded, vec![deleted]);
+        if address.state.holder() == Some(self.user) {
+            let released = EmailAddressEvent::Released {
+                at: unit.now_for(&address),
+            };
+            unit.append(address, vec![released]);
+        }
+        for device in unit.load_many::<Device>(&self.devices).await? {
+            if device.state.user == Some(self.user) {
+                let removed = DeviceEvent::Removed {
+                    at: unit.now_for(&device),
+                };
+                unit.append(device, vec![removed]);
+            }
+        }
+        Ok(())
+    }
+}

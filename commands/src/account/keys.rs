@@ -1,0 +1,50 @@
+//! Commands about key material that clients made. Nothing is ever made, lowered or replaced here.
+
+mod change_kdf;
+mod change_password;
+mod name_user_key;
+mod regenerate_pair;
+mod set_pair;
+
+pub use change_kdf::ChangeKdf;
+pub use change_password::ChangePassword;
+pub use name_user_key::SetUserKeyId;
+pub use regenerate_pair::RegenerateKeyPair;
+pub use set_pair::SetKeyPair;
+
+use super::AccountError;
+use domain::{
+    account::user::{Credentials, LiveUser},
+    crypto::{EncString, Verifier},
+};
+
+/// What a client made from a master password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSecret {
+    /// Hash of the new master password hash.
+    pub verifier: Verifier,
+    /// The user key, sealed with the new stretched master key.
+    pub user_key: EncString,
+    /// What the client salted the master key with, if it said so: it must be what it was.
+    pub salt: Option<String>,
+    /// The id of the user key, if the client said it: the key itself must be the one it was.
+    pub key_id: Option<String>,
+}
+
+impl NewSecret {
+    /// The credentials of `user` with this in place of what there was.
+    pub(super) fn credentials(&self, user: &LiveUser, hint: Option<String>) -> Result<Credentials, AccountError> {
+        if self.salt.as_ref().is_some_and(|salt| *salt != user.credentials.salt) {
+            return Err(AccountError::Salt);
+        }
+        if matches!((&self.key_id, &user.key_id), (Some(said), Some(known)) if said != known) {
+            return Err(AccountError::KeyIdDiffers);
+        }
+        Ok(Credentials {
+            verifier: self.verifier.clone(),
+            user_key: self.user_key.clone(),
+            salt: user.credentials.salt.clone(),
+            hint,
+        })
+    }
+}

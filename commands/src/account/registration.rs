@@ -1,0 +1,7 @@
+//! Commands that lead to a new account.
+
+mod register;
+mod request;
+
+pub use register::Register;
+pub use request::RequestRegistration;
