@@ -3,8 +3,8 @@
 
 mod account;
 mod clients;
+mod compare;
 mod crash;
 mod malformed;
-mod redact;
 mod shape;
 mod vault;
