@@ -2,4 +2,10 @@
 //!
 //! What is *not* here: SQL, HTTP, read models. A decision cannot query a table.
 
+pub mod account;
+pub mod context;
+pub mod execute;
 pub mod ports;
+#[cfg(test)]
+mod testing;
+pub mod vault;

@@ -1,8 +1,12 @@
 //! What decisions need from outside, as traits; adapters live in `infra`.
 
+pub mod directory;
 pub mod event_store;
+pub mod refresh_tokens;
 pub mod seal;
+pub mod shared_state;
 
+pub use directory::{Directory, DirectoryError};
 pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
 pub use seal::{Seal, SealError};
 

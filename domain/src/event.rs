@@ -18,7 +18,10 @@ pub struct StreamName {
 impl StreamName {
     /// The stream of `id` in `category`.
     pub fn new(category: impl Into<Cow<'static, str>>, id: impl Into<Uuid>) -> Self {
-        Self { category: category.into(), id: id.into() }
+        Self {
+            category: category.into(),
+            id: id.into(),
+        }
     }
 }
 
@@ -33,7 +36,10 @@ impl std::str::FromStr for StreamName {
     type Err = uuid::Error;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let (category, id) = s.split_once('-').unwrap_or((s, ""));
-        Ok(Self { category: Cow::Owned(category.to_owned()), id: Uuid::parse_str(id)? })
+        Ok(Self {
+            category: Cow::Owned(category.to_owned()),
+            id: Uuid::parse_str(id)?,
+        })
     }
 }
 
@@ -156,17 +162,27 @@ pub trait DomainEvent: Clone + fmt::Debug + Serialize + DeserializeOwned + Send 
     /// # Errors
     /// [`DecodeError::Unknown`] for a name or a newer shape that this program does not know.
     fn decode(type_name: &str, schema: u16, data: &[u8]) -> Result<Self, DecodeError> {
-        let unknown = || DecodeError::Unknown { type_name: type_name.to_owned(), schema };
-        let malformed =
-            |e: serde_json::Error| DecodeError::Malformed { type_name: type_name.to_owned(), reason: e.to_string() };
-        let (_, current) = Self::TYPES.iter().find(|(known, _)| *known == type_name).ok_or_else(unknown)?;
+        let unknown = || DecodeError::Unknown {
+            type_name: type_name.to_owned(),
+            schema,
+        };
+        let malformed = |e: serde_json::Error| DecodeError::Malformed {
+            type_name: type_name.to_owned(),
+            reason: e.to_string(),
+        };
+        let (_, current) = Self::TYPES
+            .iter()
+            .find(|(known, _)| *known == type_name)
+            .ok_or_else(unknown)?;
         if schema > *current {
             return Err(unknown());
         }
         let lifted;
         let data = if schema < *current {
             let old = serde_json::from_slice(data).map_err(malformed)?;
-            lifted = upcast::lift(type_name, schema, *current, old).ok_or_else(unknown)?.to_string();
+            lifted = upcast::lift(type_name, schema, *current, old)
+                .ok_or_else(unknown)?
+                .to_string();
             lifted.as_bytes()
         } else {
             data

@@ -2,14 +2,16 @@
 //!
 //! What is *not* here: decisions (`commands`), tables (`projections`), and anything that reaches outside.
 
-
-
-
+pub mod account;
+pub mod activity;
+pub mod crypto;
+pub mod device;
 pub mod event;
 pub mod fault;
 pub mod id;
 pub mod meta;
 pub mod personal;
+pub mod registry;
 pub mod time;
 pub mod upcast;
-
+pub mod vault;

@@ -14,6 +14,8 @@ pub const OPEN_TAG: &str = "$personal";
 pub const SEALED_TAG: &str = "$sealed";
 
 /// A value about somebody, sealed under that somebody's data key when stored.
+///
+/// `T` must not be an `Option`: a null inside means erased. Where a value may be unset, the `Option` stands outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Personal<T> {
     /// The value, and whose it is.
@@ -33,7 +35,10 @@ pub enum Personal<T> {
 impl<T> Personal<T> {
     /// `value`, to be sealed under the key of `subject`.
     pub fn of(subject: impl Into<SubjectId>, value: T) -> Self {
-        Self::Known { subject: subject.into(), value }
+        Self::Known {
+            subject: subject.into(),
+            value,
+        }
     }
 
     /// The value, unless it was erased.
@@ -61,7 +66,13 @@ struct Open<T> {
 impl<T: Serialize> Serialize for Personal<T> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut map = s.serialize_map(Some(1))?;
-        map.serialize_entry(OPEN_TAG, &Open { s: self.subject(), v: self.known() })?;
+        map.serialize_entry(
+            OPEN_TAG,
+            &Open {
+                s: self.subject(),
+                v: self.known(),
+            },
+        )?;
         map.end()
     }
 }
@@ -90,8 +101,12 @@ mod tests {
     fn a_value_without_its_key_reads_as_erased() {
         let ann = SubjectId(uuid::Uuid::from_u128(1));
         let json = serde_json::to_string(&Personal::of(ann, "ann@example.org".to_owned())).unwrap();
-        assert_eq!(json, format!(r#"{{"$personal":{{"s":"{ann}","v":"ann@example.org"}}}}"#));
-        let gone: Personal<String> = serde_json::from_str(&format!(r#"{{"$personal":{{"s":"{ann}","v":null}}}}"#)).unwrap();
+        assert_eq!(
+            json,
+            format!(r#"{{"$personal":{{"s":"{ann}","v":"ann@example.org"}}}}"#)
+        );
+        let gone: Personal<String> =
+            serde_json::from_str(&format!(r#"{{"$personal":{{"s":"{ann}","v":null}}}}"#)).unwrap();
         assert_eq!(gone, Personal::Erased { subject: ann });
     }
 }

@@ -27,11 +27,14 @@ impl Timestamp {
     /// an offset counts as UTC. Decimals past the third are cut off. `None` for anything else and for years outside
     /// 0 to 9999.
     pub fn parse(text: &str) -> Option<Self> {
-        let millis = DateTime::parse_from_rfc3339(text).map(|t| t.timestamp_millis()).ok().or_else(|| {
-            chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-                .ok()
-                .map(|t| t.and_utc().timestamp_millis())
-        })?;
+        let millis = DateTime::parse_from_rfc3339(text)
+            .map(|t| t.timestamp_millis())
+            .ok()
+            .or_else(|| {
+                chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
+                    .ok()
+                    .map(|t| t.and_utc().timestamp_millis())
+            })?;
         (MIN_MILLIS..=MAX_MILLIS).contains(&millis).then_some(Self(millis))
     }
 
@@ -94,9 +97,9 @@ pub mod iso_option {
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
         match Option::<std::borrow::Cow<'_, str>>::deserialize(d)? {
             None => Ok(None),
-            Some(text) => {
-                Timestamp::parse(&text).map(Some).ok_or_else(|| serde::de::Error::custom("not a date-time"))
-            }
+            Some(text) => Timestamp::parse(&text)
+                .map(Some)
+                .ok_or_else(|| serde::de::Error::custom("not a date-time")),
         }
     }
 }

@@ -18,7 +18,9 @@ pub fn lift(type_name: &str, from: u16, to: u16, data: Value) -> Option<Value> {
 
 fn lift_by(steps: &[(&str, u16, Step)], type_name: &str, from: u16, to: u16, data: Value) -> Option<Value> {
     (from..to).try_fold(data, |data, at| {
-        let (_, _, step) = steps.iter().find(|(name, start, _)| *name == type_name && *start == at)?;
+        let (_, _, step) = steps
+            .iter()
+            .find(|(name, start, _)| *name == type_name && *start == at)?;
         Some(step(data))
     })
 }
@@ -34,8 +36,14 @@ mod tests {
             ("Renamed", 1, |v| json!({ "title": v["name"] })),
             ("Renamed", 2, |v| json!({ "title": v["title"], "by": null })),
         ];
-        assert_eq!(lift_by(steps, "Renamed", 1, 3, json!({"name": "a"})), Some(json!({"title": "a", "by": null})));
-        assert_eq!(lift_by(steps, "Renamed", 2, 3, json!({"title": "b"})), Some(json!({"title": "b", "by": null})));
+        assert_eq!(
+            lift_by(steps, "Renamed", 1, 3, json!({"name": "a"})),
+            Some(json!({"title": "a", "by": null}))
+        );
+        assert_eq!(
+            lift_by(steps, "Renamed", 2, 3, json!({"title": "b"})),
+            Some(json!({"title": "b", "by": null}))
+        );
         assert_eq!(lift_by(steps, "Renamed", 3, 4, json!({})), None);
         assert_eq!(lift_by(steps, "Other", 1, 2, json!({})), None);
     }

@@ -1,1 +1,111 @@
-//! read-api
+//! What clients read: `/sync`, single things, settings, the server's own description.
+//!
+//! What is *not* here: anything that changes something.
+
+pub mod account;
+pub mod config;
+pub mod device;
+pub mod health;
+pub mod openid;
+pub mod sync;
+pub mod vault;
+
+use axum::extract::FromRef;
+use domain::{event::Position, id::UserId};
+use projections::{
+    live::{Live, UserState},
+    sync::read,
+};
+use sqlx::PgPool;
+use std::{sync::Arc, time::Duration};
+use web::{Answer, Authenticator, Problem, Routes};
+
+/// How long an answer waits for the read models to reach what it must show.
+pub const SETTLE: Duration = Duration::from_secs(2);
+
+/// What the server says about itself.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Where clients find it: `https://vault.example.org`, without a slash at the end.
+    pub public_url: String,
+    /// Whether anybody may register.
+    pub registration: bool,
+}
+
+/// What read routes work with.
+#[derive(Clone)]
+pub struct ReadApi {
+    /// The read models.
+    pub pool: PgPool,
+    /// What the projector tells this process.
+    pub live: Arc<Live>,
+    /// Checks tokens and sessions.
+    pub auth: Authenticator,
+    /// What the server says about itself.
+    pub about: Arc<About>,
+    /// Bodies of `/sync`.
+    pub bodies: Arc<sync::Bodies>,
+}
+
+impl FromRef<ReadApi> for Authenticator {
+    fn from_ref(api: &ReadApi) -> Self {
+        api.auth.clone()
+    }
+}
+
+impl ReadApi {
+    /// Waits until the read models have passed `position`.
+    ///
+    /// # Errors
+    /// 503 if they have not within two seconds.
+    pub async fn settled(&self, position: Position) -> Answer<()> {
+        if self.live.reached(position, SETTLE).await {
+            Ok(())
+        } else {
+            Err(Problem::unavailable())
+        }
+    }
+
+    /// Stamp and revision of an account, from memory as a rule.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn user_state(&self, user: UserId) -> Answer<Option<UserState>> {
+        user_state(&self.live, &self.pool, user).await
+    }
+}
+
+/// Stamp and revision of an account, from memory as a rule.
+///
+/// # Errors
+/// 503 if the database cannot be asked.
+pub async fn user_state(live: &Live, pool: &PgPool, user: UserId) -> Answer<Option<UserState>> {
+    if let Some(known) = live.user(user) {
+        return Ok(known);
+    }
+    let ticket = live.will_load(user);
+    let state = read::user_state(pool, user).await.map_err(unavailable)?;
+    live.loaded(ticket, state);
+    Ok(state)
+}
+
+/// 503 for a database that cannot be asked; logged here, once.
+pub fn unavailable(error: sqlx::Error) -> Problem {
+    tracing::warn!(%error, "the read models cannot be asked");
+    Problem::unavailable()
+}
+
+/// All read routes of the API service.
+pub fn api_routes() -> Routes<ReadApi> {
+    sync::routes()
+        .merge(vault::routes())
+        .merge(account::routes())
+        .merge(device::routes())
+        .merge(config::routes())
+        .merge(health::routes())
+}
+
+/// All read routes of the identity service.
+pub fn identity_routes() -> Routes<ReadApi> {
+    openid::routes().merge(health::routes())
+}

@@ -5,6 +5,7 @@ mod account;
 mod clients;
 mod compare;
 mod crash;
+mod eventstore;
 mod malformed;
 mod shape;
 mod vault;

@@ -1,5 +1,6 @@
 //! What the tests of the whole system stand on: the cryptography of a client, an HTTP client that behaves like an official
-//! one, a private server, the official command line client and `rbw`, and the shapes of the API catalogue.
+//! one, a private server, the official command line client and `rbw`, the shapes of the API catalogue, private PostgreSQL
+//! clusters, the contract of event stores, and stores that misbehave.
 //!
 //! What is *not* here: tests (`it/`), and anything the product needs. Helpers panic with a message that says what differed;
 //! they are called from tests only.
@@ -7,8 +8,12 @@
 
 pub mod cli;
 pub mod client;
+pub mod cluster;
+pub mod contract;
 pub mod crypto;
+pub mod faulty_store;
 pub mod place;
 pub mod rbw;
+pub mod sample;
 pub mod server;
 pub mod shape;

@@ -1,1 +1,85 @@
-//! write-api
+//! What clients change: each route takes a request apart and hands one command over.
+//!
+//! What is *not* here: rules of the business. An `if` about them in a handler is a decision in the wrong crate.
+
+pub mod vault;
+
+use axum::extract::FromRef;
+use commands::{context::Context, execute::Executor, ports::Directory};
+use domain::{
+    event::Position,
+    meta::{Actor, Origin},
+};
+use read_api::ReadApi;
+use std::sync::Arc;
+use web::{Answer, Anyone, Authenticator, Caller, Routes};
+
+/// What write routes work with.
+#[derive(Clone)]
+pub struct WriteApi {
+    /// Carries out commands.
+    pub executor: Executor,
+    /// Answers what was changed.
+    pub read: ReadApi,
+    /// What people own.
+    pub directory: Arc<dyn Directory>,
+}
+
+impl FromRef<WriteApi> for Authenticator {
+    fn from_ref(app: &WriteApi) -> Self {
+        app.read.auth.clone()
+    }
+}
+
+impl WriteApi {
+    /// Who asks, for the metadata of events.
+    pub fn context(&self, caller: &Caller) -> Context {
+        Context {
+            actor: Actor::User(caller.id),
+            origin: Origin::Server,
+            device: Some(caller.device),
+            device_type: caller.client.device_type,
+            client: Some(caller.client.name.clone().unwrap_or_else(|| caller.client_id.clone())),
+            client_version: caller.client.version.clone(),
+            ip: caller.ip,
+            correlation: self.executor.new_id(),
+            causation: None,
+        }
+    }
+
+    /// Who asks, when nobody is signed in.
+    pub fn context_of(&self, anyone: &Anyone) -> Context {
+        Context {
+            actor: Actor::Anonymous,
+            origin: Origin::Server,
+            device: None,
+            device_type: anyone.client.device_type,
+            client: anyone.client.name.clone(),
+            client_version: anyone.client.version.clone(),
+            ip: anyone.ip,
+            correlation: self.executor.new_id(),
+            causation: None,
+        }
+    }
+
+    /// Waits until the read models show what was appended.
+    ///
+    /// # Errors
+    /// 503 if they do not within two seconds. The change is stored all the same.
+    pub async fn settle(&self, position: Option<Position>) -> Answer<()> {
+        match position {
+            Some(position) => self.read.settled(position).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// All write routes of the API service.
+pub fn api_routes() -> Routes<WriteApi> {
+    vault::routes()
+}
+
+/// All write routes of the identity service.
+pub fn identity_routes() -> Routes<WriteApi> {
+    Routes::new()
+}

@@ -1,0 +1,7 @@
+//! Items and folders of one person.
+
+pub mod bulk;
+pub mod cipher;
+pub mod folder;
+pub mod import;
+pub mod purge;

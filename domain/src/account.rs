@@ -1,0 +1,4 @@
+//! Accounts and the addresses they hold.
+
+pub mod address;
+pub mod user;

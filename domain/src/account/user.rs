@@ -1,0 +1,515 @@
+//! The account of a person.
+
+use crate::{
+    crypto::{EncString, Kdf, Verifier},
+    event::{Aggregate, DomainEvent},
+    id::{EmailAddressId, UserId},
+    personal::Personal,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+/// What a person signs in and unlocks with. Leaves the log with the person.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Hash of the master password hash.
+    pub verifier: Verifier,
+    /// The user key, sealed with the stretched master key.
+    pub user_key: EncString,
+    /// What the client salts the master key with; the address at that time unless the client said otherwise.
+    pub salt: String,
+    /// The password hint; at most 50 characters.
+    pub hint: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+/// The key pair others seal for this person with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPair {
+    /// Base64 of the DER.
+    pub public_key: String,
+    /// Sealed with the user key.
+    pub private_key: EncString,
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyPair(…)")
+    }
+}
+
+/// A secret text whose `Debug` says nothing.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Everything that can have happened to an account.
+///
+/// Key material is only ever what a client sent; each change of it is an event of its own, with a fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UserEvent {
+    /// Somebody registered.
+    #[serde(rename = "UserRegistered")]
+    Registered {
+        /// The address, and the name if one was given.
+        profile: Personal<Profile>,
+        /// The address as something to hold.
+        address: EmailAddressId,
+        /// Whether the address was proved to be theirs.
+        email_verified: bool,
+        /// How the client makes the master key.
+        kdf: Kdf,
+        /// What they sign in with.
+        credentials: Personal<Credentials>,
+        /// Every session carries it; when it changes, they end.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// The key pair was set, or replaced by the client.
+    #[serde(rename = "UserKeyPairSet")]
+    KeyPairSet {
+        /// The pair.
+        keys: Personal<KeyPair>,
+        /// SHA-256 of the public key.
+        fingerprint: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The client named the user key.
+    #[serde(rename = "UserKeyIdSet")]
+    UserKeyIdSet {
+        /// 32 hexadecimal digits.
+        key_id: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Another master password.
+    #[serde(rename = "UserPasswordChanged")]
+    PasswordChanged {
+        /// What they sign in with now.
+        credentials: Personal<Credentials>,
+        /// SHA-256 of the newly sealed user key.
+        fingerprint: String,
+        /// The new stamp.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// Another way to make the master key.
+    #[serde(rename = "UserKdfChanged")]
+    KdfChanged {
+        /// The new way.
+        kdf: Kdf,
+        /// What they sign in with now.
+        credentials: Personal<Credentials>,
+        /// SHA-256 of the newly sealed user key.
+        fingerprint: String,
+        /// The new stamp.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// Another address, proved to be theirs.
+    #[serde(rename = "UserEmailChanged")]
+    EmailChanged {
+        /// The new address.
+        email: Personal<String>,
+        /// The one before, for the notice that goes there.
+        before: Personal<String>,
+        /// The new address as something to hold.
+        address: EmailAddressId,
+        /// What they sign in with now.
+        credentials: Personal<Credentials>,
+        /// SHA-256 of the newly sealed user key.
+        fingerprint: String,
+        /// The new stamp.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// They asked for a code to change the address.
+    #[serde(rename = "UserEmailChangeRequested")]
+    EmailChangeRequested {
+        /// The wished address.
+        email: Personal<String>,
+        /// Somebody holds it: the notice goes to the present address and tells so.
+        taken: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// They asked to have the address verified.
+    #[serde(rename = "UserEmailVerificationRequested")]
+    EmailVerificationRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// The address was proved to be theirs.
+    #[serde(rename = "UserEmailVerified")]
+    EmailVerified {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody asked for the password hint: it goes to the address by mail.
+    #[serde(rename = "UserPasswordHintRequested")]
+    PasswordHintRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody who cannot sign in asked to delete the account: a link goes to the address by mail.
+    #[serde(rename = "UserDeletionRequested")]
+    DeletionRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// They asked for a one-time code: it goes to the address by mail.
+    #[serde(rename = "UserOneTimeCodeRequested")]
+    OneTimeCodeRequested {
+        /// Made anew for each request; the code is derived from it, and used up with it.
+        nonce: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// The one-time code was used.
+    #[serde(rename = "UserOneTimeCodeUsed")]
+    OneTimeCodeUsed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Another name.
+    #[serde(rename = "UserRenamed")]
+    Renamed {
+        /// The new name; at most 50 characters.
+        name: Option<Personal<String>>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Another colour.
+    #[serde(rename = "UserAvatarChanged")]
+    AvatarChanged {
+        /// `#rrggbb`.
+        color: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Which domains count as one for autofill.
+    #[serde(rename = "UserDomainsSet")]
+    DomainsSet {
+        /// Groups of the person's own making.
+        equivalent: Option<Personal<Vec<Vec<String>>>>,
+        /// Numbers of the global groups they do not want.
+        excluded: Vec<i32>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Whether new devices must be verified.
+    #[serde(rename = "UserDeviceVerificationSet")]
+    DeviceVerificationSet {
+        /// Whether.
+        on: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// The API key was made, or made anew.
+    #[serde(rename = "UserApiKeyRotated")]
+    ApiKeyRotated {
+        /// 30 letters and digits; owners may read it again.
+        key: Personal<Secret>,
+        /// When.
+        at: Timestamp,
+    },
+    /// All sessions were ended.
+    #[serde(rename = "UserSecurityStampRotated")]
+    SecurityStampRotated {
+        /// The new stamp.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// The account is gone, and all that is in it with it.
+    #[serde(rename = "UserDeleted")]
+    Deleted {
+        /// The address, for the notice that goes there.
+        email: Personal<String>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Who an account says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The normalised address.
+    pub email: String,
+    /// What the person wants to be called.
+    pub name: Option<String>,
+}
+
+impl DomainEvent for UserEvent {
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("UserRegistered", 1),
+        ("UserKeyPairSet", 1),
+        ("UserKeyIdSet", 1),
+        ("UserPasswordChanged", 1),
+        ("UserKdfChanged", 1),
+        ("UserEmailChanged", 1),
+        ("UserEmailChangeRequested", 1),
+        ("UserEmailVerificationRequested", 1),
+        ("UserEmailVerified", 1),
+        ("UserPasswordHintRequested", 1),
+        ("UserDeletionRequested", 1),
+        ("UserOneTimeCodeRequested", 1),
+        ("UserOneTimeCodeUsed", 1),
+        ("UserRenamed", 1),
+        ("UserAvatarChanged", 1),
+        ("UserDomainsSet", 1),
+        ("UserDeviceVerificationSet", 1),
+        ("UserApiKeyRotated", 1),
+        ("UserSecurityStampRotated", 1),
+        ("UserDeleted", 1),
+    ];
+
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Registered { at, .. }
+            | Self::KeyPairSet { at, .. }
+            | Self::UserKeyIdSet { at, .. }
+            | Self::PasswordChanged { at, .. }
+            | Self::KdfChanged { at, .. }
+            | Self::EmailChanged { at, .. }
+            | Self::EmailChangeRequested { at, .. }
+            | Self::EmailVerificationRequested { at }
+            | Self::EmailVerified { at }
+            | Self::PasswordHintRequested { at }
+            | Self::DeletionRequested { at }
+            | Self::OneTimeCodeRequested { at, .. }
+            | Self::OneTimeCodeUsed { at }
+            | Self::Renamed { at, .. }
+            | Self::AvatarChanged { at, .. }
+            | Self::DomainsSet { at, .. }
+            | Self::DeviceVerificationSet { at, .. }
+            | Self::ApiKeyRotated { at, .. }
+            | Self::SecurityStampRotated { at, .. }
+            | Self::Deleted { at, .. } => *at,
+        }
+    }
+}
+
+/// An account that is there and whose person was not erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveUser {
+    /// The normalised address.
+    pub email: String,
+    /// The address as something held.
+    pub address: EmailAddressId,
+    /// Whether the address was proved to be theirs.
+    pub email_verified: bool,
+    /// What the person is called.
+    pub name: Option<String>,
+    /// How the client makes the master key.
+    pub kdf: Kdf,
+    /// What they sign in with.
+    pub credentials: Credentials,
+    /// The key pair, once the client made one.
+    pub keys: Option<KeyPair>,
+    /// The id of the user key, once a client named it.
+    pub key_id: Option<String>,
+    /// Every session carries it.
+    pub stamp: Uuid,
+    /// The API key, once it was asked for.
+    pub api_key: Option<Secret>,
+    /// When the API key was made.
+    pub api_key_at: Option<Timestamp>,
+    /// Whether new devices must be verified.
+    pub verify_devices: bool,
+    /// `#rrggbb`.
+    pub avatar_color: Option<String>,
+    /// Groups of domains of the person's own making.
+    pub equivalent_domains: Option<Vec<Vec<String>>>,
+    /// Numbers of the global groups they do not want.
+    pub excluded_domains: Vec<i32>,
+    /// The one-time code that was asked for and not used: what it is derived from, and since when.
+    pub one_time_code: Option<(Uuid, Timestamp)>,
+    /// When they registered.
+    pub created: Timestamp,
+}
+
+/// What decisions need to know of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum User {
+    /// Nobody ever registered it.
+    #[default]
+    Absent,
+    /// It is there.
+    Live(Box<LiveUser>),
+    /// It was there, or its person was erased.
+    Deleted,
+}
+
+impl User {
+    /// The account, if it is there.
+    pub fn live(&self) -> Option<&LiveUser> {
+        match self {
+            Self::Live(user) => Some(user),
+            Self::Absent | Self::Deleted => None,
+        }
+    }
+}
+
+impl Aggregate for User {
+    const CATEGORY: &'static str = "user";
+    type Id = UserId;
+    type Event = UserEvent;
+
+    fn evolve(self, event: &UserEvent) -> Self {
+        if let UserEvent::Registered {
+            profile,
+            address,
+            email_verified,
+            kdf,
+            credentials,
+            stamp,
+            at,
+        } = event
+        {
+            let (Some(profile), Some(credentials)) = (profile.known(), credentials.known()) else {
+                return Self::Deleted;
+            };
+            return Self::Live(Box::new(LiveUser {
+                email: profile.email.clone(),
+                address: *address,
+                email_verified: *email_verified,
+                name: profile.name.clone(),
+                kdf: *kdf,
+                credentials: credentials.clone(),
+                keys: None,
+                key_id: None,
+                stamp: *stamp,
+                api_key: None,
+                api_key_at: None,
+                verify_devices: true,
+                avatar_color: None,
+                equivalent_domains: None,
+                excluded_domains: vec![],
+                one_time_code: None,
+                created: *at,
+            }));
+        }
+        match self {
+            Self::Live(user) => user
+                .evolve(event)
+                .map_or(Self::Deleted, |user| Self::Live(Box::new(user))),
+            gone => gone,
+        }
+    }
+}
+
+impl LiveUser {
+    /// The account after `event`; `None` when it is gone or its person was erased.
+    fn evolve(self, event: &UserEvent) -> Option<Self> {
+        use UserEvent as E;
+        Some(match event {
+            E::Registered { .. }
+            | E::EmailChangeRequested { .. }
+            | E::EmailVerificationRequested { .. }
+            | E::PasswordHintRequested { .. }
+            | E::DeletionRequested { .. } => self,
+            E::KeyPairSet { keys, .. } => Self {
+                keys: Some(keys.known()?.clone()),
+                ..self
+            },
+            E::UserKeyIdSet { key_id, .. } => Self {
+                key_id: Some(key_id.clone()),
+                ..self
+            },
+            E::PasswordChanged { credentials, stamp, .. } => Self {
+                credentials: credentials.known()?.clone(),
+                stamp: *stamp,
+                ..self
+            },
+            E::KdfChanged {
+                kdf,
+                credentials,
+                stamp,
+                ..
+            } => Self {
+                kdf: *kdf,
+                credentials: credentials.known()?.clone(),
+                stamp: *stamp,
+                ..self
+            },
+            E::EmailChanged {
+                email,
+                address,
+                credentials,
+                stamp,
+                ..
+            } => Self {
+                email: email.known()?.clone(),
+                address: *address,
+                email_verified: true,
+                credentials: credentials.known()?.clone(),
+                stamp: *stamp,
+                ..self
+            },
+            E::EmailVerified { .. } => Self {
+                email_verified: true,
+                ..self
+            },
+            E::OneTimeCodeRequested { nonce, at } => Self {
+                one_time_code: Some((*nonce, *at)),
+                ..self
+            },
+            E::OneTimeCodeUsed { .. } => Self {
+                one_time_code: None,
+                ..self
+            },
+            E::Renamed { name, .. } => Self {
+                name: known(name)?,
+                ..self
+            },
+            E::AvatarChanged { color, .. } => Self {
+                avatar_color: color.clone(),
+                ..self
+            },
+            E::DomainsSet {
+                equivalent, excluded, ..
+            } => Self {
+                equivalent_domains: known(equivalent)?,
+                excluded_domains: excluded.clone(),
+                ..self
+            },
+            E::DeviceVerificationSet { on, .. } => Self {
+                verify_devices: *on,
+                ..self
+            },
+            E::ApiKeyRotated { key, at } => Self {
+                api_key: Some(key.known()?.clone()),
+                api_key_at: Some(*at),
+                ..self
+            },
+            E::SecurityStampRotated { stamp, .. } => Self { stamp: *stamp, ..self },
+            E::Deleted { .. } => return None,
+        })
+    }
+}
+
+/// The value of something that may be unset: `None` if it was erased.
+fn known<T: Clone>(value: &Option<Personal<T>>) -> Option<Option<T>> {
+    value
+        .as_ref()
+        .map_or(Some(None), |value| value.known().cloned().map(Some))
+}

@@ -1,0 +1,92 @@
+//! What somebody did without changing anything: signed in, was refused, exported, read a log.
+//!
+//! Kept in `activity-<user>`; nothing is decided from it.
+
+use crate::{
+    event::{Aggregate, DomainEvent},
+    id::{DeviceId, UserId},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// Why a login was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The master password or API key was wrong.
+    Secret,
+    /// The second factor was.
+    SecondFactor,
+    /// The client is too old.
+    ClientVersion,
+    /// The device must be verified first.
+    NewDevice,
+}
+
+/// How somebody signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// Master password.
+    Password,
+    /// The account's API key.
+    ApiKey,
+}
+
+/// Everything of the kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ActivityEvent {
+    /// A login succeeded.
+    #[serde(rename = "UserLoggedIn")]
+    LoggedIn {
+        /// With which device.
+        device: DeviceId,
+        /// By what.
+        grant: Grant,
+        /// When.
+        at: Timestamp,
+    },
+    /// Logins failed: one event for each address, account and minute.
+    #[serde(rename = "UserLoginRefused")]
+    LoginRefused {
+        /// Why.
+        reason: Refusal,
+        /// How many tries since the event before for the same address and account, this one included.
+        count: u32,
+        /// When the first of them was.
+        at: Timestamp,
+    },
+    /// The audit log of the account was exported.
+    #[serde(rename = "AuditLogExported")]
+    AuditLogExported {
+        /// How many records.
+        records: u64,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl DomainEvent for ActivityEvent {
+    const TYPES: &'static [(&'static str, u16)] =
+        &[("UserLoggedIn", 1), ("UserLoginRefused", 1), ("AuditLogExported", 1)];
+
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::LoggedIn { at, .. } | Self::LoginRefused { at, .. } | Self::AuditLogExported { at, .. } => *at,
+        }
+    }
+}
+
+/// Nothing is decided from activity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Activity;
+
+impl Aggregate for Activity {
+    const CATEGORY: &'static str = "activity";
+    type Id = UserId;
+    type Event = ActivityEvent;
+
+    fn evolve(self, _: &ActivityEvent) -> Self {
+        self
+    }
+}

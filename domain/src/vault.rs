@@ -1,0 +1,4 @@
+//! Items and folders.
+
+pub mod cipher;
+pub mod folder;

@@ -1,0 +1,32 @@
+//! What people own, by the read models.
+
+use async_trait::async_trait;
+use commands::ports::{Directory, DirectoryError};
+use domain::id::{CipherId, DeviceId, FolderId, UserId};
+use projections::sync::read;
+use sqlx::PgPool;
+
+/// [`Directory`] over the tables of the sync projector.
+pub struct ReadModelDirectory(pub PgPool);
+
+fn error(e: sqlx::Error) -> DirectoryError {
+    DirectoryError(e.to_string())
+}
+
+#[async_trait]
+impl Directory for ReadModelDirectory {
+    async fn ciphers_of(&self, user: UserId) -> Result<Vec<CipherId>, DirectoryError> {
+        read::cipher_ids_of(&self.0, user).await.map_err(error)
+    }
+
+    async fn folders_of(&self, user: UserId) -> Result<Vec<FolderId>, DirectoryError> {
+        let mut connection = self.0.acquire().await.map_err(error)?;
+        let folders = read::folders_of(&mut connection, user).await.map_err(error)?;
+        Ok(folders.into_iter().map(|(id, _)| id).collect())
+    }
+
+    async fn devices_of(&self, user: UserId) -> Result<Vec<DeviceId>, DirectoryError> {
+        let devices = read::devices_of(&self.0, user).await.map_err(error)?;
+        Ok(devices.into_iter().map(|(id, _)| id).collect())
+    }
+}

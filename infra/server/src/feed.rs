@@ -1,0 +1,65 @@
+//! Events for projectors: read from the store, personal data opened.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use commands::ports::{EventStore, Seal};
+use domain::event::Position;
+use projections::feed::{Batch, FeedError, Subscription};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The store as projectors see it.
+pub struct Feed {
+    store: Arc<dyn EventStore>,
+    seal: Arc<dyn Seal>,
+    /// Whether metadata is wanted: opening it costs, and most projectors do not look at it.
+    metadata: bool,
+}
+
+impl Feed {
+    /// Events with their metadata.
+    pub fn with_metadata(store: Arc<dyn EventStore>, seal: Arc<dyn Seal>) -> Self {
+        Self {
+            store,
+            seal,
+            metadata: true,
+        }
+    }
+
+    /// Events whose metadata is left empty.
+    pub fn without_metadata(store: Arc<dyn EventStore>, seal: Arc<dyn Seal>) -> Self {
+        Self {
+            store,
+            seal,
+            metadata: false,
+        }
+    }
+}
+
+fn feed_error(e: impl std::fmt::Display) -> FeedError {
+    FeedError(e.to_string())
+}
+
+#[async_trait]
+impl Subscription for Feed {
+    async fn next(&self, after: Position, max: usize) -> Result<Batch, FeedError> {
+        let mut page = self.store.read_all(after, max).await.map_err(feed_error)?;
+        if !self.metadata {
+            page.events.iter_mut().for_each(|event| event.meta = Bytes::new());
+        }
+        let events = self.seal.open(page.events).await.map_err(feed_error)?;
+        Ok(Batch {
+            events,
+            next: page.next,
+            head: page.head,
+        })
+    }
+
+    async fn head(&self) -> Result<Position, FeedError> {
+        self.store.head().await.map_err(feed_error)
+    }
+
+    fn wake(&self) -> watch::Receiver<Position> {
+        self.store.wake()
+    }
+}

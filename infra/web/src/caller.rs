@@ -1,0 +1,147 @@
+//! Who calls.
+
+use crate::{
+    guard::Guard,
+    problem::Problem,
+    request::{ClientInfo, RemoteAddress},
+    token::{Claims, TokenAuthority},
+};
+use async_trait::async_trait;
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{header, request::Parts},
+};
+use domain::{
+    id::{DeviceId, UserId},
+    time::Timestamp,
+};
+use std::{net::IpAddr, sync::Arc};
+use uuid::Uuid;
+
+/// What decides whether a session is still good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionState {
+    /// The account's security stamp: tokens that carry another one are dead.
+    pub stamp: Uuid,
+}
+
+/// Looks up the state sessions are checked against. Answered from memory as a rule: every request asks.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// The state of an account; `None` if there is no such account.
+    ///
+    /// # Errors
+    /// 503 when it cannot be told.
+    async fn state(&self, user: UserId) -> Result<Option<SessionState>, Problem>;
+}
+
+/// Checks tokens and sessions.
+#[derive(Clone)]
+pub struct Authenticator {
+    /// Signs and checks tokens.
+    pub tokens: Arc<TokenAuthority>,
+    /// What sessions are checked against.
+    pub sessions: Arc<dyn Sessions>,
+    /// Server time.
+    pub now: fn() -> Timestamp,
+}
+
+impl Authenticator {
+    /// Who the bearer of `token` is.
+    ///
+    /// # Errors
+    /// 401 for anything but a good token of a live session.
+    pub async fn user(&self, token: &str) -> Result<Claims, Problem> {
+        let claims = self
+            .tokens
+            .verify(token, (self.now)())
+            .ok_or_else(Problem::unauthorized)?;
+        let state = self
+            .sessions
+            .state(claims.user())
+            .await?
+            .ok_or_else(Problem::unauthorized)?;
+        if state.stamp == claims.stamp {
+            Ok(claims)
+        } else {
+            Err(Problem::unauthorized())
+        }
+    }
+}
+
+/// A signed-in person with a client of theirs (policy "Application").
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub id: UserId,
+    /// The device record of the session.
+    pub device: DeviceId,
+    /// The client-made identifier of that device.
+    pub device_identifier: String,
+    /// The kind of client the session was made for: `cli`, `web` …
+    pub client_id: String,
+    /// Which client asks.
+    pub client: ClientInfo,
+    /// From where.
+    pub ip: Option<IpAddr>,
+}
+
+impl Guard for Caller {}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let token = bearer(parts).ok_or_else(Problem::unauthorized)?;
+        let claims = Authenticator::from_ref(state).user(&token).await?;
+        Ok(Self {
+            id: claims.user(),
+            device: DeviceId::of(claims.user(), &claims.device),
+            device_identifier: claims.device,
+            client_id: claims.client_id,
+            client: ClientInfo::of(&parts.headers),
+            ip: parts.extensions.get::<RemoteAddress>().map(|a| a.0),
+        })
+    }
+}
+
+/// The token of a request: `Authorization: Bearer …`, else the query parameter `access_token`.
+fn bearer(parts: &Parts) -> Option<String> {
+    let header = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    if let Some(token) = header
+        .and_then(|v| v.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+    {
+        return Some(token.1.trim().to_owned());
+    }
+    let query = parts.uri.query()?;
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "access_token")
+        .map(|(_, v)| v.into_owned())
+}
+
+/// Nobody needs to be signed in: said in so many words.
+#[derive(Debug, Clone)]
+pub struct Anyone {
+    /// Which client asks.
+    pub client: ClientInfo,
+    /// From where.
+    pub ip: Option<IpAddr>,
+}
+
+impl Guard for Anyone {}
+
+impl<S: Send + Sync> FromRequestParts<S> for Anyone {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self {
+            client: ClientInfo::of(&parts.headers),
+            ip: parts.extensions.get::<RemoteAddress>().map(|a| a.0),
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! What a request says about itself besides its body.
+
+use crate::problem::Problem;
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::{HeaderMap, request::Parts},
+};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+/// Which client asks, as it says so itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientInfo {
+    /// `Bitwarden-Client-Name`.
+    pub name: Option<String>,
+    /// `Bitwarden-Client-Version`.
+    pub version: Option<String>,
+    /// `Device-Type`.
+    pub device_type: Option<u8>,
+    /// `Device-Identifier`.
+    pub device_identifier: Option<String>,
+}
+
+impl ClientInfo {
+    /// Reads the headers. Several values of one header: the last counts, for one client sends its own and an official
+    /// version.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let text = |name: &str| {
+            headers
+                .get_all(name)
+                .iter()
+                .next_back()
+                .and_then(|v| v.to_str().ok())
+                .map(str::trim)
+                .filter(|v| !v.is_empty())
+        };
+        Self {
+            name: text("bitwarden-client-name").map(str::to_owned),
+            version: text("bitwarden-client-version").map(str::to_owned),
+            device_type: text("device-type").and_then(|v| v.parse().ok()),
+            device_identifier: text("device-identifier").map(str::to_owned),
+        }
+    }
+
+    /// The version as numbers: `2026.8.0` is (2026, 8, 0). `None` if it is not of that form.
+    pub fn version_numbers(&self) -> Option<(u32, u32, u32)> {
+        let version = self.version.as_deref()?;
+        let mut numbers = version.split(['.', '-', '+']).map(|part| part.parse::<u32>().ok());
+        Some((
+            numbers.next()??,
+            numbers.next()??,
+            numbers.next().flatten().unwrap_or(0),
+        ))
+    }
+}
+
+/// The network address a request came from: of the peer, or of whoever a trusted proxy says. Set by the listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteAddress(pub IpAddr);
+
+/// The id in a path with one parameter. What is no id names nothing: 404.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathId<T>(pub T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found())?;
+        let id = params.iter().next().and_then(|(_, value)| value.parse().ok());
+        id.map(Self).ok_or_else(Problem::not_found)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for PathId<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

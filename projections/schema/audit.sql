@@ -1,0 +1,27 @@
+-- One record for each thing somebody did, as compliance people read it.
+create table audit_record (
+    position bigint not null,
+    -- Several records may come of one event.
+    ordinal smallint not null,
+    -- EventType of the API catalogue; null for what upstream leaves out
+    type int,
+    name text not null,
+    at bigint not null,
+    recorded_at bigint not null,
+    actor text not null,
+    acting_user_id uuid,
+    user_id uuid,
+    cipher_id uuid,
+    folder_id uuid,
+    device_id uuid,
+    device_type smallint,
+    client text,
+    client_version text,
+    ip text,
+    origin text not null,
+    event_id uuid not null,
+    correlation uuid not null,
+    -- JSON: what more there is to say, never contents
+    detail text not null,
+    primary key (position, ordinal)
+);

@@ -1,0 +1,1 @@
+create index audit_record_user on audit_record (user_id, position);

@@ -1,0 +1,46 @@
+create table account (
+    user_id uuid primary key,
+    stamp uuid not null,
+    -- everything a profile, key and decryption answer needs: JSON of AccountView
+    view text not null
+);
+create table cipher (
+    cipher_id uuid primary key,
+    owner_id uuid not null,
+    kind smallint not null,
+    -- JSON members, ready to be spliced: what clients sealed
+    content text not null,
+    -- JSON members, ready to be spliced: what we know of it
+    frame text not null,
+    folder_id uuid,
+    favorite boolean not null,
+    -- milliseconds since 1970, as all times here
+    archived_at bigint,
+    deleted_at bigint,
+    revised_at bigint not null,
+    created_at bigint not null
+);
+alter table cipher alter content set storage external;
+create table folder (
+    folder_id uuid primary key,
+    owner_id uuid not null,
+    name text not null,
+    revised_at bigint not null,
+    created_at bigint not null
+);
+create table device (
+    device_id uuid primary key,
+    user_id uuid not null,
+    identifier text not null,
+    kind smallint not null,
+    name text,
+    created_at bigint not null,
+    active_at bigint not null,
+    push_token text
+);
+-- When a person's own vault last changed: a narrow row of its own, for it is written with every change.
+create table revision (
+    user_id uuid primary key,
+    position bigint not null,
+    at bigint not null
+) with (fillfactor = 50);

@@ -1,0 +1,270 @@
+//! What an event says to compliance people: a pure map.
+
+use domain::{
+    account::{
+        address::{EmailAddress, EmailAddressEvent},
+        user::{User, UserEvent},
+    },
+    activity::{Activity, ActivityEvent, Refusal},
+    device::{Device, DeviceEvent},
+    event::{Aggregate, DecodeError, DomainEvent, Position, StoredEvent},
+    id::{CipherId, DeviceId, FolderId, UserId},
+    meta::{Actor, Meta, Origin},
+    time::Timestamp,
+    vault::{
+        cipher::{Cipher, CipherEvent},
+        folder::{Folder, FolderEvent},
+    },
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// One record of the audit log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecord {
+    /// Where the event lies.
+    #[serde(serialize_with = "number")]
+    pub position: Position,
+    /// `EventType` of the API catalogue; `None` for what it has no number for.
+    #[serde(rename = "type")]
+    pub kind: Option<i32>,
+    /// The stored name of the event.
+    pub name: Cow<'static, str>,
+    /// When it happened, by the server's clock.
+    #[serde(with = "domain::time::iso")]
+    pub at: Timestamp,
+    /// When the store took it: microseconds since 1970, never going backwards.
+    pub recorded_at_micros: i64,
+    /// Who acted: `user:<id>`, `system`, `anonymous` …
+    pub actor: String,
+    /// The acting user.
+    #[serde(rename = "actingUserId")]
+    pub acting_user: Option<UserId>,
+    /// Whose account or vault it is about.
+    #[serde(rename = "userId")]
+    pub user: Option<UserId>,
+    /// The item it is about.
+    #[serde(rename = "cipherId")]
+    pub cipher: Option<CipherId>,
+    /// The folder it is about.
+    #[serde(rename = "folderId")]
+    pub folder: Option<FolderId>,
+    /// The device used.
+    #[serde(rename = "deviceId")]
+    pub device: Option<DeviceId>,
+    /// Number of its kind.
+    pub device_type: Option<u8>,
+    /// The client.
+    pub client: Option<String>,
+    /// Its version.
+    pub client_version: Option<String>,
+    /// The network address; `None` if unknown or erased.
+    pub ip: Option<String>,
+    /// `server` or `client`.
+    pub origin: Cow<'static, str>,
+    /// The event's id.
+    #[serde(rename = "eventId")]
+    pub event: Uuid,
+    /// One for everything that followed from one request.
+    pub correlation: Uuid,
+    /// What more there is to say; never contents.
+    pub detail: Value,
+}
+
+fn number<S: serde::Serializer>(position: &Position, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_u64(position.0)
+}
+
+/// What the payload says: type, time, whom and what it is about.
+struct Said {
+    kind: Option<i32>,
+    at: Timestamp,
+    user: Option<UserId>,
+    cipher: Option<CipherId>,
+    folder: Option<FolderId>,
+    detail: Value,
+}
+
+impl Said {
+    fn of(kind: Option<i32>, at: Timestamp) -> Self {
+        Self {
+            kind,
+            at,
+            user: None,
+            cipher: None,
+            folder: None,
+            detail: json!({}),
+        }
+    }
+}
+
+/// The records of an event, personal data opened. None for a category without any.
+///
+/// # Errors
+/// [`DecodeError`] if the event or its metadata cannot be read.
+pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
+    fn decode<A: Aggregate>(stored: &StoredEvent) -> Result<A::Event, DecodeError> {
+        A::Event::decode(&stored.type_name, stored.schema, &stored.data)
+    }
+    let id = stored.stream.id;
+    let said = match &*stored.stream.category {
+        User::CATEGORY => user(UserId(id), &decode::<User>(stored)?),
+        Device::CATEGORY => device(&decode::<Device>(stored)?),
+        Activity::CATEGORY => activity(UserId(id), &decode::<Activity>(stored)?),
+        Cipher::CATEGORY => cipher(CipherId(id), &decode::<Cipher>(stored)?),
+        Folder::CATEGORY => folder(FolderId(id), &decode::<Folder>(stored)?),
+        EmailAddress::CATEGORY => match address(&decode::<EmailAddress>(stored)?) {
+            Some(said) => said,
+            None => return Ok(vec![]),
+        },
+        _ => return Ok(vec![]),
+    };
+    let meta: Meta = serde_json::from_slice(&stored.meta).map_err(|e| DecodeError::Malformed {
+        type_name: stored.type_name.to_string(),
+        reason: format!("metadata: {e}"),
+    })?;
+    let acting_user = match meta.actor {
+        Actor::User(user) => Some(user),
+        _ => None,
+    };
+    Ok(vec![AuditRecord {
+        position: stored.position,
+        kind: said.kind,
+        name: stored.type_name.clone(),
+        at: said.at,
+        recorded_at_micros: stored.recorded_at_micros,
+        actor: actor(meta.actor),
+        acting_user,
+        // an item or folder of one person is changed by that person only
+        user: said.user.or(acting_user),
+        cipher: said.cipher,
+        folder: said.folder,
+        device: meta.device,
+        device_type: meta.device_type,
+        client: meta.client,
+        client_version: meta.client_version,
+        ip: meta.ip.and_then(|ip| ip.known().map(ToString::to_string)),
+        origin: match meta.origin {
+            Origin::Server => "server".into(),
+            Origin::ClientReported => "client".into(),
+        },
+        event: stored.id,
+        correlation: meta.correlation,
+        detail: said.detail,
+    }])
+}
+
+fn actor(actor: Actor) -> String {
+    match actor {
+        Actor::User(id) => format!("user:{id}"),
+        Actor::Organization(id) => format!("organization:{id}"),
+        Actor::Scim(id) => format!("scim:{id}"),
+        Actor::Admin(id) => format!("admin:{id}"),
+        Actor::System => "system".to_owned(),
+        Actor::Anonymous => "anonymous".to_owned(),
+    }
+}
+
+fn user(id: UserId, event: &UserEvent) -> Said {
+    use UserEvent as E;
+    let (kind, detail) = match event {
+        E::Registered { kdf, .. } => (None, json!({ "kdf": kdf })),
+        E::KeyPairSet { fingerprint, .. } => (None, json!({ "publicKeyFingerprint": fingerprint })),
+        E::UserKeyIdSet { key_id, .. } => (None, json!({ "userKeyId": key_id })),
+        E::PasswordChanged { fingerprint, .. } => (Some(1001), json!({ "userKeyFingerprint": fingerprint })),
+        E::KdfChanged { kdf, fingerprint, .. } => (None, json!({ "kdf": kdf, "userKeyFingerprint": fingerprint })),
+        E::EmailChanged { fingerprint, .. } => (None, json!({ "userKeyFingerprint": fingerprint })),
+        E::EmailChangeRequested { .. }
+        | E::EmailVerificationRequested { .. }
+        | E::EmailVerified { .. }
+        | E::PasswordHintRequested { .. }
+        | E::DeletionRequested { .. }
+        | E::OneTimeCodeRequested { .. }
+        | E::OneTimeCodeUsed { .. }
+        | E::Renamed { .. }
+        | E::AvatarChanged { .. }
+        | E::DomainsSet { .. }
+        | E::ApiKeyRotated { .. }
+        | E::SecurityStampRotated { .. }
+        | E::Deleted { .. } => (None, json!({})),
+        E::DeviceVerificationSet { on, .. } => (None, json!({ "on": on })),
+    };
+    Said {
+        user: Some(id),
+        detail,
+        ..Said::of(kind, event.at())
+    }
+}
+
+fn device(event: &DeviceEvent) -> Said {
+    let user = match event {
+        DeviceEvent::Registered { user, .. } => Some(*user),
+        DeviceEvent::Renamed { .. } | DeviceEvent::PushTokenSet { .. } | DeviceEvent::Removed { .. } => None,
+    };
+    Said {
+        user,
+        ..Said::of(None, event.at())
+    }
+}
+
+fn activity(id: UserId, event: &ActivityEvent) -> Said {
+    let (kind, detail) = match event {
+        ActivityEvent::LoggedIn { grant, .. } => (Some(1000), json!({ "grant": grant })),
+        ActivityEvent::LoginRefused { reason, count, .. } => {
+            let kind = if *reason == Refusal::SecondFactor { 1006 } else { 1005 };
+            (Some(kind), json!({ "reason": reason, "count": count }))
+        }
+        ActivityEvent::AuditLogExported { records, .. } => (None, json!({ "records": records })),
+    };
+    Said {
+        user: Some(id),
+        detail,
+        ..Said::of(kind, event.at())
+    }
+}
+
+fn cipher(id: CipherId, event: &CipherEvent) -> Said {
+    use CipherEvent as E;
+    let (kind, detail) = match event {
+        E::Created { kind, imported, .. } => (Some(1100), json!({ "cipherType": kind, "imported": imported })),
+        E::Updated { .. } => (Some(1101), json!({})),
+        E::Filed { folder, favorite, .. } => (None, json!({ "folderId": folder, "favorite": favorite })),
+        E::Archived { .. } | E::Unarchived { .. } => (None, json!({})),
+        E::Trashed { .. } => (Some(1115), json!({})),
+        E::Restored { .. } => (Some(1116), json!({})),
+        E::Deleted { .. } => (Some(1102), json!({})),
+    };
+    let owner = match event {
+        E::Created { owner, .. } => Some(*owner),
+        _ => None,
+    };
+    Said {
+        user: owner,
+        cipher: Some(id),
+        detail,
+        ..Said::of(kind, event.at())
+    }
+}
+
+fn folder(id: FolderId, event: &FolderEvent) -> Said {
+    let user = match event {
+        FolderEvent::Created { owner, .. } => Some(*owner),
+        FolderEvent::Renamed { .. } | FolderEvent::Deleted { .. } => None,
+    };
+    Said {
+        user,
+        folder: Some(id),
+        ..Said::of(None, event.at())
+    }
+}
+
+/// Holding and releasing an address is told by the account's own events.
+fn address(event: &EmailAddressEvent) -> Option<Said> {
+    match event {
+        EmailAddressEvent::RegistrationRequested { at, .. } => Some(Said::of(None, *at)),
+        EmailAddressEvent::Held { .. } | EmailAddressEvent::Released { .. } => None,
+    }
+}

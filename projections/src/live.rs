@@ -1,0 +1,201 @@
+//! What the projector tells this process as it goes: how far it is, where each person's vault is, and the rows it just
+//! wrote. Answered from memory, and forgotten when it is too much.
+
+use crate::sync::{SyncChanges, cipher::CipherRow, folder::FolderRow, revision::Revision};
+use domain::{event::Position, id::UserId};
+use lru::LruCache;
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// How many accounts are remembered.
+const USERS: usize = 100_000;
+/// How many written rows are remembered, of each kind.
+const ROWS: usize = 4_096;
+
+/// What sessions and revision dates need of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserState {
+    /// The security stamp.
+    pub stamp: Uuid,
+    /// Where the person's vault is.
+    pub revision: Revision,
+}
+
+/// What is remembered of an account.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// Somebody is reading it; `changed` meanwhile: what they read may be old.
+    Loading { changed: bool },
+    /// As it is.
+    State(Option<UserState>),
+}
+
+/// Leave to remember what is about to be read: given before the reading, so that a change meanwhile is noticed.
+#[derive(Debug)]
+pub struct LoadTicket(UserId);
+
+/// What the projector tells this process.
+pub struct Live {
+    position: watch::Sender<Position>,
+    /// This process owns the projector, so what is remembered is all there is.
+    owner: AtomicBool,
+    generation: AtomicU64,
+    users: Mutex<LruCache<UserId, Known>>,
+    ciphers: Mutex<LruCache<Uuid, Option<CipherRow>>>,
+    folders: Mutex<LruCache<Uuid, Option<FolderRow>>>,
+}
+
+fn lru<K: std::hash::Hash + Eq, V>(capacity: usize) -> Mutex<LruCache<K, V>> {
+    Mutex::new(LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN)))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            position: watch::Sender::new(Position::START),
+            owner: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            users: lru(USERS),
+            ciphers: lru(ROWS),
+            folders: lru(ROWS),
+        }
+    }
+}
+
+impl Live {
+    /// How far the read models are.
+    pub fn position(&self) -> Position {
+        *self.position.borrow()
+    }
+
+    /// The generation that is read from; bodies made from another one are void.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Waits until the read models have passed `position`: `false` if they have not within `limit`.
+    pub async fn reached(&self, position: Position, limit: Duration) -> bool {
+        if self.position() >= position {
+            return true;
+        }
+        let mut receiver = self.position.subscribe();
+        let reached = receiver.wait_for(|now| *now >= position);
+        matches!(tokio::time::timeout(limit, reached).await, Ok(Ok(_)))
+    }
+
+    /// What is remembered of an account: `None` if it must be read. A process that does not own the projector remembers
+    /// nothing.
+    pub fn user(&self, user: UserId) -> Option<Option<UserState>> {
+        match lock(&self.users).get(&user) {
+            Some(Known::State(state)) if self.owner.load(Ordering::Acquire) => Some(*state),
+            _ => None,
+        }
+    }
+
+    /// To be called before an account is read.
+    pub fn will_load(&self, user: UserId) -> LoadTicket {
+        let mut users = lock(&self.users);
+        if !matches!(users.get(&user), Some(Known::State(_))) {
+            users.put(user, Known::Loading { changed: false });
+        }
+        LoadTicket(user)
+    }
+
+    /// Remembers what was read, unless it changed meanwhile.
+    pub fn loaded(&self, ticket: LoadTicket, state: Option<UserState>) {
+        let mut users = lock(&self.users);
+        if self.owner.load(Ordering::Acquire)
+            && let Some(known @ Known::Loading { .. }) = users.get_mut(&ticket.0)
+        {
+            match known {
+                Known::Loading { changed: false } => *known = Known::State(state),
+                _ => {
+                    users.pop(&ticket.0);
+                }
+            }
+        }
+    }
+
+    /// An item as the projector wrote it lately; `Some(None)` if it is gone.
+    pub fn cipher(&self, id: Uuid) -> Option<Option<CipherRow>> {
+        lock(&self.ciphers).get(&id).cloned()
+    }
+
+    /// A folder as the projector wrote it lately; `Some(None)` if it is gone.
+    pub fn folder(&self, id: Uuid) -> Option<Option<FolderRow>> {
+        lock(&self.folders).get(&id).cloned()
+    }
+
+    /// This process owns the projector from now on, or no longer; either way what was remembered may be old.
+    pub(crate) fn set_owner(&self, owner: bool) {
+        self.owner.store(owner, Ordering::Release);
+        lock(&self.users).clear();
+        lock(&self.ciphers).clear();
+        lock(&self.folders).clear();
+    }
+
+    /// Another generation is read from now on.
+    pub(crate) fn set_generation(&self, number: i32) {
+        self.generation.store(number as u64, Ordering::Release);
+    }
+
+    /// The read models are at `position`, by what the database says.
+    pub(crate) fn set_position(&self, position: Position) {
+        self.position.send_if_modified(|now| {
+            let later = position > *now;
+            *now = position.max(*now);
+            later
+        });
+    }
+
+    /// Takes what a committed batch changed, then tells those who wait for `position`.
+    pub(crate) fn publish(&self, changes: SyncChanges, position: Position) {
+        {
+            let mut users = lock(&self.users);
+            let changed = changes.accounts.iter().map(|(user, _)| *user);
+            for user in changed.chain(changes.revisions.iter().map(|(user, _)| *user)) {
+                if let Some(Known::Loading { changed }) = users.peek_mut(&user) {
+                    *changed = true;
+                }
+            }
+            for (user, account) in &changes.accounts {
+                match (users.peek_mut(user), account) {
+                    (Some(Known::State(Some(state))), Some(view)) => state.stamp = view.stamp,
+                    (Some(Known::State(state)), None) => *state = None,
+                    // known to be absent, and here now: read it when somebody asks
+                    (Some(Known::State(None)), Some(_)) => {
+                        users.pop(user);
+                    }
+                    _ => {}
+                }
+            }
+            for (user, revision) in &changes.revisions {
+                if let Some(Known::State(Some(state))) = users.peek_mut(user) {
+                    state.revision = *revision;
+                }
+            }
+        }
+        remember(&self.ciphers, changes.ciphers);
+        remember(&self.folders, changes.folders);
+        self.set_position(position);
+    }
+}
+
+fn remember<R>(rows: &Mutex<LruCache<Uuid, Option<R>>>, changed: Vec<(Uuid, Option<R>)>) {
+    let mut rows = lock(rows);
+    for (key, row) in changed {
+        rows.put(key, row);
+    }
+}

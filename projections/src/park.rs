@@ -1,0 +1,107 @@
+//! Events a projector could not take. The later events of the same stream are parked with them, in order.
+
+use domain::event::{Position, StoredEvent};
+use sqlx::{PgConnection, PgPool, Row};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// One event that is parked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// Which projector could not take it.
+    pub projector: String,
+    /// In which generation.
+    pub generation: i32,
+    /// Where it lies.
+    pub position: Position,
+    /// `cipher-2f1c…`.
+    pub stream: String,
+    /// Its stored name.
+    pub type_name: String,
+    /// What went wrong.
+    pub error: String,
+    /// How often it was tried.
+    pub tries: i32,
+}
+
+/// The streams of a generation that are blocked: an event of theirs is parked.
+pub(crate) async fn blocked(
+    connection: &mut PgConnection,
+    projector: &str,
+    generation: i32,
+) -> Result<HashSet<(String, Uuid)>, sqlx::Error> {
+    sqlx::query("select distinct category, stream_id from projection.parked where projector = $1 and generation = $2")
+        .bind(projector)
+        .bind(generation)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
+}
+
+/// Parks an event.
+pub(crate) async fn park(
+    connection: &mut PgConnection,
+    projector: &str,
+    generation: i32,
+    event: &StoredEvent,
+    error: &str,
+    tries: i32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into projection.parked (projector, generation, position, category, stream_id, type, error, tries)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+    )
+    .bind(projector)
+    .bind(generation)
+    .bind(event.position.0 as i64)
+    .bind(&*event.stream.category)
+    .bind(event.stream.id)
+    .bind(&*event.type_name)
+    .bind(error)
+    .bind(tries)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What is parked, oldest first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn list(pool: &PgPool) -> Result<Vec<Parked>, sqlx::Error> {
+    sqlx::query(
+        "select projector, generation, position, category || '-' || stream_id, type, error, tries
+         from projection.parked order by projector, generation, position",
+    )
+    .fetch_all(pool)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(Parked {
+            projector: row.try_get(0)?,
+            generation: row.try_get(1)?,
+            position: Position(row.try_get::<i64, _>(2)? as u64),
+            stream: row.try_get(3)?,
+            type_name: row.try_get(4)?,
+            error: row.try_get(5)?,
+            tries: row.try_get(6)?,
+        })
+    })
+    .collect()
+}
+
+/// Gives up on a parked event: it will never be in the rows of this generation. The later events of its stream stay
+/// parked until they are retried. `false` if there is none.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn skip(pool: &PgPool, projector: &str, position: Position) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("delete from projection.parked where projector = $1 and position = $2")
+        .bind(projector)
+        .bind(position.0 as i64)
+        .execute(pool)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}

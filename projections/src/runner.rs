@@ -1,0 +1,386 @@
+//! Keeps the live generation of a projector up to date, as its only owner.
+
+use crate::{
+    feed::{FeedError, Subscription},
+    generation::{self, Generation},
+    live::Live,
+    park,
+    projector::{Projector, ProjectorError},
+};
+use domain::event::{DecodeError, Position, StoredEvent};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// The most events applied in one transaction.
+const BATCH: usize = 2_000;
+/// How long a subscriber sleeps when nobody wakes it.
+const IDLE: Duration = Duration::from_millis(250);
+/// How often a batch is tried before the event at fault is looked for and parked.
+const TRIES: i32 = 3;
+
+/// Why a runner stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The database refused or is gone.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// No events can be had.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// An event of a newer program: never skipped.
+    #[error("the event at position {position} was written by a newer program: {source}")]
+    Unknown {
+        /// Where it lies.
+        position: Position,
+        /// What it is.
+        source: DecodeError,
+    },
+    /// Another process took over.
+    #[error("another process owns the projector now")]
+    Fenced,
+}
+
+/// One projector, run by this process whenever no other one does.
+pub struct Runner {
+    projector: Arc<dyn Projector>,
+    pool: PgPool,
+    feed: Arc<dyn Subscription>,
+    /// Told how far the read models are; only for the sync-critical projector.
+    live: Option<Arc<Live>>,
+}
+
+/// The owner's connection and what it owns.
+struct Owned {
+    connection: PgConnection,
+    generation: Generation,
+    epoch: i64,
+    blocked: HashSet<(String, Uuid)>,
+}
+
+impl Runner {
+    /// A runner of `projector` over `feed`.
+    pub fn new(
+        projector: Arc<dyn Projector>,
+        pool: PgPool,
+        feed: Arc<dyn Subscription>,
+        live: Option<Arc<Live>>,
+    ) -> Self {
+        Self {
+            projector,
+            pool,
+            feed,
+            live,
+        }
+    }
+
+    /// Runs for ever: owns the projector when it can, follows the owner otherwise. Ends when dropped: what was not
+    /// committed is done again by the next owner.
+    pub async fn run(self) {
+        let name = self.projector.name();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.own().await {
+                Ok(Some(owned)) => {
+                    pause = Duration::from_millis(50);
+                    tracing::info!(projector = name, generation = owned.generation.number, position = %owned.generation.position, "projector owned");
+                    let error = self.work(owned).await;
+                    if let Some(live) = &self.live {
+                        live.set_owner(false);
+                    }
+                    match error {
+                        RunError::Unknown { .. } => tracing::error!(projector = name, %error, "projector holds"),
+                        _ => tracing::warn!(projector = name, %error, "projector given up"),
+                    }
+                }
+                Ok(None) => {
+                    if let Err(error) = self.follow().await {
+                        tracing::warn!(projector = name, %error, "cannot follow the projector's owner");
+                    }
+                }
+                Err(error) => tracing::warn!(projector = name, %error, "projector cannot be owned"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// Takes the lock, makes the generation if there is none of this version, and raises the epoch. `None` if another
+    /// process holds the lock.
+    async fn own(&self) -> Result<Option<Owned>, RunError> {
+        let options = self.pool.connect_options();
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let locked: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('annalock:' || $1, 0))")
+            .bind(self.projector.name())
+            .fetch_one(&mut connection)
+            .await?;
+        if !locked {
+            return Ok(None);
+        }
+        let generation = self.generation(&mut connection).await?;
+        let (epoch, position): (i64, i64) = sqlx::query_as(
+            "update projection.generation set epoch = epoch + 1 where projector = $1 and generation = $2
+             returning epoch, position",
+        )
+        .bind(&generation.projector)
+        .bind(generation.number)
+        .fetch_one(&mut connection)
+        .await?;
+        let generation = Generation {
+            position: Position(position as u64),
+            ..generation
+        };
+        let blocked = park::blocked(&mut connection, &generation.projector, generation.number).await?;
+        // rows and checkpoint are lost together in a crash of the database, and made again from the events
+        let settings = format!(
+            "set synchronous_commit = off; set search_path = {}",
+            generation.schema()
+        );
+        connection.execute(AssertSqlSafe(settings)).await?;
+        if let Some(live) = &self.live {
+            live.set_owner(true);
+            live.set_generation(generation.number);
+            live.set_position(generation.position);
+        }
+        Ok(Some(Owned {
+            connection,
+            generation,
+            epoch,
+            blocked,
+        }))
+    }
+
+    /// The live generation, if this version wrote it; else a new one, filled by [`crate::rebuild`] before it goes live.
+    async fn generation(&self, connection: &mut PgConnection) -> Result<Generation, RunError> {
+        let projector = &*self.projector;
+        match generation::live(connection, projector.name()).await? {
+            Some(live) if live.version == projector.version() => Ok(live),
+            _ => {
+                let quiet = |_: &crate::rebuild::Progress| {};
+                let options = crate::rebuild::Options { swap: true };
+                crate::rebuild::run(projector, &self.pool, &*self.feed, options, &quiet)
+                    .await
+                    .map_err(|e| match e {
+                        crate::rebuild::RebuildError::Run(e) => e,
+                        other => RunError::Feed(FeedError(other.to_string())),
+                    })?;
+                generation::live(connection, projector.name())
+                    .await?
+                    .ok_or(RunError::Fenced)
+            }
+        }
+    }
+
+    async fn work(&self, mut owned: Owned) -> RunError {
+        let mut wake = self.feed.wake();
+        loop {
+            let after = owned.generation.position;
+            let batch = match self.feed.next(after, BATCH).await {
+                Ok(batch) => batch,
+                Err(e) => return e.into(),
+            };
+            metrics::gauge!("annalock_projector_lag_events", "projector" => self.projector.name())
+                .set(batch.head.0.saturating_sub(batch.next.0) as f64);
+            if batch.next == after {
+                let _ = tokio::time::timeout(IDLE, wake.changed()).await;
+                if let Err(e) = self.still_live(&mut owned).await {
+                    return e;
+                }
+                continue;
+            }
+            if let Err(e) = self.take(&mut owned, &batch.events, batch.next).await {
+                return e;
+            }
+        }
+    }
+
+    /// Notices, while idle, that a rebuild put another generation in place.
+    async fn still_live(&self, owned: &mut Owned) -> Result<(), RunError> {
+        let epoch: Option<i64> = sqlx::query_scalar(
+            "select epoch from projection.generation where projector = $1 and generation = $2 and state = 'live'",
+        )
+        .bind(&owned.generation.projector)
+        .bind(owned.generation.number)
+        .fetch_optional(&mut owned.connection)
+        .await?;
+        if epoch == Some(owned.epoch) {
+            Ok(())
+        } else {
+            Err(RunError::Fenced)
+        }
+    }
+
+    /// Applies a batch; tries again, and at last looks for the event at fault and parks it.
+    async fn take(&self, owned: &mut Owned, events: &[StoredEvent], next: Position) -> Result<(), RunError> {
+        let mut tries = 0;
+        let error = loop {
+            match self.apply(owned, events, next).await {
+                Ok(()) => return Ok(()),
+                Err(ApplyError::Stop(e)) => return Err(e),
+                Err(ApplyError::Events(error)) => {
+                    tries += 1;
+                    if tries == TRIES || matches!(error, ProjectorError::Decode(_)) {
+                        break error;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20) * 2_u32.pow(tries as u32)).await;
+                }
+            }
+        };
+        if let [event] = events {
+            return self.park(owned, event, next, &error, tries).await;
+        }
+        for event in events {
+            Box::pin(self.take(owned, std::slice::from_ref(event), event.position)).await?;
+        }
+        // positions behind the last event that concern nobody
+        self.apply(owned, &[], next).await.map_err(ApplyError::into_run)
+    }
+
+    async fn apply(&self, owned: &mut Owned, events: &[StoredEvent], next: Position) -> Result<(), ApplyError> {
+        let projector = &*self.projector;
+        let mut wanted: Vec<StoredEvent> = Vec::new();
+        let mut held: Vec<&StoredEvent> = Vec::new();
+        let borrowed;
+        let events = if owned.blocked.is_empty() && events.iter().all(|e| projector.wants(&e.stream.category)) {
+            events
+        } else {
+            for event in events.iter().filter(|event| projector.wants(&event.stream.category)) {
+                let key = (event.stream.category.to_string(), event.stream.id);
+                if owned.blocked.contains(&key) {
+                    held.push(event)
+                } else {
+                    wanted.push(event.clone())
+                }
+            }
+            borrowed = wanted;
+            &borrowed
+        };
+        let mut tx = owned.connection.begin().await.map_err(ApplyError::database)?;
+        let changes = projector
+            .apply(&mut tx, events)
+            .await
+            .map_err(|error| ApplyError::of(error, events))?;
+        for event in held {
+            park::park(
+                &mut tx,
+                projector.name(),
+                owned.generation.number,
+                event,
+                "an earlier event is parked",
+                0,
+            )
+            .await
+            .map_err(ApplyError::database)?;
+        }
+        advance(&mut tx, &owned.generation, owned.epoch, next).await?;
+        tx.commit().await.map_err(ApplyError::database)?;
+        owned.generation.position = next;
+        projector.published(changes, next);
+        if let Some(live) = &self.live {
+            live.set_position(next);
+        }
+        Ok(())
+    }
+
+    async fn park(
+        &self,
+        owned: &mut Owned,
+        event: &StoredEvent,
+        next: Position,
+        error: &ProjectorError,
+        tries: i32,
+    ) -> Result<(), RunError> {
+        let name = self.projector.name();
+        tracing::error!(projector = name, position = %event.position, stream.name = %event.stream, %error, "event parked");
+        metrics::counter!("annalock_projector_parked_total", "projector" => name).increment(1);
+        let mut tx = owned.connection.begin().await?;
+        park::park(&mut tx, name, owned.generation.number, event, &error.to_string(), tries).await?;
+        advance(&mut tx, &owned.generation, owned.epoch, next)
+            .await
+            .map_err(ApplyError::into_run)?;
+        tx.commit().await?;
+        owned
+            .blocked
+            .insert((event.stream.category.to_string(), event.stream.id));
+        owned.generation.position = next;
+        if let Some(live) = &self.live {
+            live.set_position(next);
+        }
+        Ok(())
+    }
+
+    /// Another process owns the projector: learns from the database how far it is, until the owner is gone.
+    async fn follow(&self) -> Result<(), RunError> {
+        let Some(live) = &self.live else {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            return Ok(());
+        };
+        for _ in 0..200 {
+            let mut connection = self.pool.acquire().await?;
+            if let Some(generation) = generation::live(&mut connection, self.projector.name()).await? {
+                live.set_generation(generation.number);
+                live.set_position(generation.position);
+            }
+            drop(connection);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+}
+
+/// Moves the checkpoint; refuses if another owner moved it or the generation is no longer live.
+async fn advance(tx: &mut PgConnection, generation: &Generation, epoch: i64, next: Position) -> Result<(), ApplyError> {
+    let moved = sqlx::query(
+        "update projection.generation set position = $1
+         where projector = $2 and generation = $3 and epoch = $4 and position = $5 and state = 'live'",
+    )
+    .bind(next.0 as i64)
+    .bind(&generation.projector)
+    .bind(generation.number)
+    .bind(epoch)
+    .bind(generation.position.0 as i64)
+    .execute(tx)
+    .await
+    .map_err(ApplyError::database)?;
+    if moved.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(ApplyError::Stop(RunError::Fenced))
+    }
+}
+
+/// Why a batch was not applied.
+enum ApplyError {
+    /// The owner must stop.
+    Stop(RunError),
+    /// It may be the events.
+    Events(ProjectorError),
+}
+
+impl ApplyError {
+    fn database(e: sqlx::Error) -> Self {
+        Self::of(ProjectorError::Database(e), &[])
+    }
+
+    fn of(error: ProjectorError, events: &[StoredEvent]) -> Self {
+        match error {
+            ProjectorError::Decode(source @ DecodeError::Unknown { .. }) => {
+                let position = events.last().map_or(Position::START, |event| event.position);
+                Self::Stop(RunError::Unknown { position, source })
+            }
+            ProjectorError::Database(e) if ProjectorError::is_transient_database(&e) => Self::Stop(e.into()),
+            other => Self::Events(other),
+        }
+    }
+
+    fn into_run(self) -> RunError {
+        match self {
+            Self::Stop(e) => e,
+            Self::Events(ProjectorError::Database(e)) => e.into(),
+            Self::Events(ProjectorError::Decode(source)) => RunError::Unknown {
+                position: Position::START,
+                source,
+            },
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Items as clients receive them, ready made.
+
+use crate::rows::Table;
+use domain::{
+    id::{CipherId, FolderId, UserId},
+    time::Timestamp,
+    vault::cipher::CipherEvent,
+};
+use sqlx::{PgConnection, Row};
+use std::{fmt::Write, sync::Arc};
+use uuid::Uuid;
+
+/// One item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CipherRow {
+    /// Whose it is.
+    pub owner: UserId,
+    /// Number of its kind.
+    pub kind: i16,
+    /// JSON members: what clients sealed.
+    pub content: Arc<str>,
+    /// JSON members: `id`, `organizationId`, `attachments`, `organizationUseTotp` and the dates.
+    pub frame: Arc<str>,
+    /// Where its owner files it. The folder may be gone: then it is filed nowhere.
+    pub folder: Option<FolderId>,
+    /// Whether its owner marked it.
+    pub favorite: bool,
+    /// Since when it is archived.
+    pub archived: Option<Timestamp>,
+    /// Since when it is in the trash.
+    pub deleted: Option<Timestamp>,
+    /// When it last changed, filing aside.
+    pub revised: Timestamp,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl CipherRow {
+    /// The same with a frame that says what the columns say.
+    fn framed(mut self, id: CipherId) -> Self {
+        let mut frame = String::with_capacity(256);
+        let _ = write!(
+            frame,
+            r#""id":"{id}","organizationId":null,"attachments":null,"organizationUseTotp":false,"revisionDate":"{}","creationDate":"{}","deletedDate":"#,
+            self.revised, self.created
+        );
+        let _ = match self.deleted {
+            Some(at) => write!(frame, r#""{at}""#),
+            None => write!(frame, "null"),
+        };
+        self.frame = frame.into();
+        self
+    }
+}
+
+/// The item `id` after `event`.
+pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) -> Option<CipherRow> {
+    use CipherEvent as E;
+    if let E::Created {
+        owner,
+        kind,
+        content,
+        folder,
+        favorite,
+        archived,
+        at,
+        imported: _,
+    } = event
+    {
+        let row = CipherRow {
+            owner: *owner,
+            kind: *kind as i16,
+            content: content.members().into(),
+            frame: Arc::default(),
+            folder: *folder,
+            favorite: *favorite,
+            archived: *archived,
+            deleted: None,
+            revised: *at,
+            created: *at,
+        };
+        return Some(row.framed(id));
+    }
+    let row = row?;
+    let row = match event {
+        E::Created { .. } => row,
+        E::Updated {
+            content,
+            folder,
+            favorite,
+            archived,
+            at,
+        } => CipherRow {
+            content: content.members().into(),
+            folder: *folder,
+            favorite: *favorite,
+            archived: *archived,
+            revised: *at,
+            ..row
+        },
+        E::Filed { folder, favorite, .. } => {
+            return Some(CipherRow {
+                folder: *folder,
+                favorite: *favorite,
+                ..row
+            });
+        }
+        E::Archived { at } => CipherRow {
+            archived: Some(*at),
+            revised: *at,
+            ..row
+        },
+        E::Unarchived { at } => CipherRow {
+            archived: None,
+            revised: *at,
+            ..row
+        },
+        E::Trashed { at } => CipherRow {
+            deleted: Some(*at),
+            revised: *at,
+            ..row
+        },
+        E::Restored { at } => CipherRow {
+            deleted: None,
+            revised: *at,
+            ..row
+        },
+        E::Deleted { .. } => return None,
+    };
+    Some(row.framed(id))
+}
+
+/// Table `cipher`.
+pub(super) struct Ciphers;
+
+/// The columns of [`read_row`], in its order.
+macro_rules! cipher_columns {
+    () => {
+        "cipher_id, owner_id, kind, content, frame, folder_id, favorite, archived_at, deleted_at, revised_at, created_at"
+    };
+}
+pub(crate) use cipher_columns;
+
+/// Reads a row of the columns of `cipher_columns`.
+pub(crate) fn read_row(row: &sqlx::postgres::PgRow) -> Result<(Uuid, CipherRow), sqlx::Error> {
+    let time = |at: Option<i64>| at.map(Timestamp);
+    let text = |index: usize| row.try_get::<&str, _>(index).map(Arc::from);
+    Ok((
+        row.try_get(0)?,
+        CipherRow {
+            owner: UserId(row.try_get(1)?),
+            kind: row.try_get(2)?,
+            content: text(3)?,
+            frame: text(4)?,
+            folder: row.try_get::<Option<Uuid>, _>(5)?.map(FolderId),
+            favorite: row.try_get(6)?,
+            archived: time(row.try_get(7)?),
+            deleted: time(row.try_get(8)?),
+            revised: Timestamp(row.try_get(9)?),
+            created: Timestamp(row.try_get(10)?),
+        },
+    ))
+}
+
+impl Table for Ciphers {
+    type Row = CipherRow;
+
+    async fn load(connection: &mut PgConnection, keys: &[Uuid]) -> Result<Vec<(Uuid, CipherRow)>, sqlx::Error> {
+        sqlx::query(concat!(
+            "select ",
+            cipher_columns!(),
+            " from cipher where cipher_id = any($1)"
+        ))
+        .bind(keys)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(read_row)
+        .collect()
+    }
+
+    async fn upsert(connection: &mut PgConnection, rows: &[(Uuid, &CipherRow)]) -> Result<(), sqlx::Error> {
+        let times = |of: fn(&CipherRow) -> Option<Timestamp>| -> Vec<Option<i64>> {
+            rows.iter().map(|(_, row)| of(row).map(|at| at.0)).collect()
+        };
+        sqlx::query(include_str!("../../queries/sync/cipher_upsert.sql"))
+            .bind(rows.iter().map(|(key, _)| *key).collect::<Vec<_>>())
+            .bind(rows.iter().map(|(_, row)| row.owner.0).collect::<Vec<_>>())
+            .bind(rows.iter().map(|(_, row)| row.kind).collect::<Vec<_>>())
+            .bind(rows.iter().map(|(_, row)| &*row.content).collect::<Vec<_>>())
+            .bind(rows.iter().map(|(_, row)| &*row.frame).collect::<Vec<_>>())
+            .bind(
+                rows.iter()
+                    .map(|(_, row)| row.folder.map(|id| id.0))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(rows.iter().map(|(_, row)| row.favorite).collect::<Vec<_>>())
+            .bind(times(|row| row.archived))
+            .bind(times(|row| row.deleted))
+            .bind(times(|row| Some(row.revised)))
+            .bind(times(|row| Some(row.created)))
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn delete(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
+        sqlx::query("delete from cipher where cipher_id = any($1)")
+            .bind(keys)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}

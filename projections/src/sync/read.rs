@@ -1,0 +1,153 @@
+//! Questions to the tables of the sync projector, through the views of schema `read`.
+
+use super::{
+    account::{AccountView, read_view},
+    cipher::{self, CipherRow, cipher_columns},
+    device::{self, DeviceRow},
+    folder::{self, FolderRow},
+    revision::Revision,
+};
+use crate::live::UserState;
+use domain::{
+    event::Position,
+    id::{CipherId, DeviceId, FolderId, UserId},
+    time::Timestamp,
+};
+use futures::{Stream, TryStreamExt};
+use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
+use uuid::Uuid;
+
+/// Stamp and revision of an account.
+///
+/// # Errors
+/// Whatever the database says; so for all functions here.
+pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserState>, sqlx::Error> {
+    sqlx::query(
+        "select a.stamp, r.position, r.at from read.account a join read.revision r using (user_id) where user_id = $1",
+    )
+    .bind(user.0)
+    .fetch_optional(pool)
+    .await?
+    .map(|row| {
+        let position = Position(row.try_get::<i64, _>(1)? as u64);
+        Ok(UserState {
+            stamp: row.try_get(0)?,
+            revision: Revision {
+                position,
+                at: Timestamp(row.try_get(2)?),
+            },
+        })
+    })
+    .transpose()
+}
+
+/// An account.
+pub async fn account(connection: &mut PgConnection, user: UserId) -> Result<Option<AccountView>, sqlx::Error> {
+    sqlx::query("select view from read.account where user_id = $1")
+        .bind(user.0)
+        .fetch_optional(connection)
+        .await?
+        .map(|row| read_view(row.try_get(0)?))
+        .transpose()
+}
+
+/// The items of a person, oldest first.
+pub fn ciphers_of(
+    connection: &mut PgConnection,
+    user: UserId,
+) -> impl Stream<Item = Result<(CipherId, CipherRow), sqlx::Error>> + '_ {
+    sqlx::query(concat!(
+        "select ",
+        cipher_columns!(),
+        " from read.cipher where owner_id = $1 order by created_at, cipher_id"
+    ))
+    .bind(user.0)
+    .fetch(connection)
+    .and_then(|row| async move { cipher::read_row(&row).map(|(id, row)| (CipherId(id), row)) })
+}
+
+/// The ids of a person's items.
+pub async fn cipher_ids_of(pool: &PgPool, user: UserId) -> Result<Vec<CipherId>, sqlx::Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar("select cipher_id from read.cipher where owner_id = $1 order by cipher_id")
+        .bind(user.0)
+        .fetch_all(pool)
+        .await?;
+    Ok(ids.into_iter().map(CipherId).collect())
+}
+
+/// Some items.
+pub async fn ciphers(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(CipherId, CipherRow)>, sqlx::Error> {
+    sqlx::query(concat!(
+        "select ",
+        cipher_columns!(),
+        " from read.cipher where cipher_id = any($1)"
+    ))
+    .bind(ids)
+    .fetch_all(pool)
+    .await?
+    .iter()
+    .map(|row| cipher::read_row(row).map(|(id, row)| (CipherId(id), row)))
+    .collect()
+}
+
+/// The folders of a person, oldest first.
+pub async fn folders_of(
+    connection: &mut PgConnection,
+    user: UserId,
+) -> Result<Vec<(FolderId, FolderRow)>, sqlx::Error> {
+    sqlx::query(
+        "select folder_id, owner_id, name, revised_at, created_at from read.folder where owner_id = $1
+         order by created_at, folder_id",
+    )
+    .bind(user.0)
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(|row| folder::read_row(row).map(|(id, row)| (FolderId(id), row)))
+    .collect()
+}
+
+/// One folder.
+pub async fn folder(pool: &PgPool, id: FolderId) -> Result<Option<FolderRow>, sqlx::Error> {
+    sqlx::query("select folder_id, owner_id, name, revised_at, created_at from read.folder where folder_id = $1")
+        .bind(id.0)
+        .fetch_optional(pool)
+        .await?
+        .map(|row| folder::read_row(&row).map(|(_, row)| row))
+        .transpose()
+}
+
+/// The devices of a person, the one last seen first.
+pub async fn devices_of(pool: &PgPool, user: UserId) -> Result<Vec<(DeviceId, DeviceRow)>, sqlx::Error> {
+    sqlx::query(
+        "select device_id, user_id, identifier, kind, name, created_at, active_at, push_token from read.device
+         where user_id = $1 order by active_at desc, device_id",
+    )
+    .bind(user.0)
+    .fetch_all(pool)
+    .await?
+    .iter()
+    .map(|row| device::read_row(row).map(|(id, row)| (DeviceId(id), row)))
+    .collect()
+}
+
+/// One consistent view of all tables, for as long as it is held.
+pub async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pool.begin_with("begin isolation level repeatable read read only").await
+}
+
+/// How far the tables are, in the snapshot of `connection`.
+pub async fn revision_of(connection: &mut PgConnection, user: UserId) -> Result<Option<Revision>, sqlx::Error> {
+    sqlx::query("select position, at from read.revision where user_id = $1")
+        .bind(user.0)
+        .fetch_optional(connection)
+        .await?
+        .map(|row| {
+            let position = Position(row.try_get::<i64, _>(0)? as u64);
+            Ok(Revision {
+                position,
+                at: Timestamp(row.try_get(1)?),
+            })
+        })
+        .transpose()
+}

@@ -1,0 +1,114 @@
+//! Accounts as clients read them. Shapes: `models.json`.
+
+use domain::{crypto::Kdf, id::UserId};
+use projections::sync::account::AccountView;
+use serde_json::{Map, Value, json};
+
+/// `ProfileResponseModel`.
+pub fn profile(id: UserId, account: &AccountView) -> Value {
+    json!({
+        "object": "profile",
+        "id": id,
+        "name": account.name,
+        "email": account.email,
+        "emailVerified": account.email_verified,
+        "premium": true,
+        "premiumFromOrganization": false,
+        "culture": "en-US",
+        "twoFactorEnabled": false,
+        "key": account.user_key,
+        "privateKey": account.private_key,
+        "accountKeys": account_keys(account),
+        "securityStamp": account.stamp,
+        "forcePasswordReset": false,
+        "usesKeyConnector": false,
+        "avatarColor": account.avatar_color,
+        "creationDate": account.created.iso(),
+        "verifyDevices": account.verify_devices,
+        "organizations": [],
+        "organizationsNew": [],
+        "providers": [],
+        "providerOrganizations": [],
+    })
+}
+
+/// `PrivateKeysResponseModel`; null for an account without a key pair.
+pub fn account_keys(account: &AccountView) -> Value {
+    match (&account.public_key, &account.private_key) {
+        (Some(public), Some(private)) => json!({
+            "object": "privateKeys",
+            "signatureKeyPair": null,
+            "publicKeyEncryptionKeyPair": {
+                "object": "publicKeyEncryptionKeyPair",
+                "wrappedPrivateKey": private,
+                "publicKey": public,
+                "signedPublicKey": null,
+            },
+            "securityState": null,
+        }),
+        _ => Value::Null,
+    }
+}
+
+/// `KeysResponseModel`; `None` for an account without a key pair.
+pub fn keys(account: &AccountView) -> Option<Value> {
+    Some(json!({
+        "object": "keys",
+        "key": account.user_key,
+        "publicKey": account.public_key.as_ref()?,
+        "privateKey": account.private_key.as_ref()?,
+        "accountKeys": account_keys(account),
+    }))
+}
+
+/// `UserKeyResponseModel`; `None` for an account without a key pair.
+pub fn user_key(id: UserId, account: &AccountView) -> Option<Value> {
+    Some(json!({ "object": "userKey", "userId": id, "publicKey": account.public_key.as_ref()? }))
+}
+
+/// `PublicKeysResponseModel`; `None` for an account without a key pair.
+pub fn public_keys(account: &AccountView) -> Option<Value> {
+    Some(json!({
+        "object": "publicKeys",
+        "verifyingKey": null,
+        "signedPublicKey": null,
+        "publicKey": account.public_key.as_ref()?,
+    }))
+}
+
+/// `KeyRotationDataResponseModel` of somebody who shares keys with nobody.
+pub fn key_rotation_data() -> Value {
+    json!({
+        "object": "keyRotationData",
+        "organizationPasswordResetKeyData": [],
+        "emergencyAccessKeyData": [],
+        "trustedDeviceKeyData": [],
+        "passkeyKeyData": [],
+    })
+}
+
+/// `MasterPasswordUnlockKdfResponseModel`.
+pub fn kdf(kdf: Kdf) -> Value {
+    json!({
+        "kdfType": kdf.kind(),
+        "iterations": kdf.iterations(),
+        "memory": kdf.memory(),
+        "parallelism": kdf.parallelism(),
+    })
+}
+
+/// `UserDecryptionResponseModel`: what is unset besides the master password is absent.
+pub fn user_decryption(account: &AccountView) -> Value {
+    let mut members = Map::new();
+    let unlock = json!({
+        "kdf": kdf(account.kdf),
+        "masterKeyEncryptedUserKey": account.user_key,
+        "salt": account.salt,
+        "containedKeyId": account.key_id,
+    });
+    members.insert("masterPasswordUnlock".to_owned(), unlock);
+    if let Some(id) = &account.key_id {
+        members.insert("userKeyId".to_owned(), json!(id));
+    }
+    Value::Object(members)
+}

@@ -1,0 +1,203 @@
+//! Items as clients read them: ready-made parts put together, never parsed.
+
+use crate::{ReadApi, unavailable};
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use domain::id::{CipherId, FolderId, UserId};
+use futures::TryStreamExt;
+use projections::sync::{cipher::CipherRow, read};
+use std::collections::HashSet;
+use web::{Answer, Caller, PathId, Problem, Routes};
+
+/// The routes.
+pub fn routes() -> Routes<ReadApi> {
+    Routes::new()
+        .get("/ciphers", list)
+        .get("/ciphers/{id}", one)
+        .get("/ciphers/{id}/details", details)
+        .get("/ciphers/{id}/full-details", details)
+}
+
+/// How much of an item an answer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `cipherMini`: nothing that differs from person to person.
+    Mini,
+    /// `cipher`: with filing and rights.
+    Full,
+    /// `cipherDetails`: with collections too.
+    Details,
+}
+
+impl Shape {
+    fn object(self) -> &'static str {
+        match self {
+            Self::Mini => "cipherMini",
+            Self::Full => "cipher",
+            Self::Details => "cipherDetails",
+        }
+    }
+}
+
+/// What of a personal item does not depend on it: its owner may do everything.
+const OWN: &str = r#","edit":true,"viewPassword":true,"permissions":{"delete":true,"restore":true}"#;
+
+/// Appends an item as JSON. `folder` is where the owner files it, if that folder is there.
+pub fn render(out: &mut Vec<u8>, row: &CipherRow, shape: Shape, folder: Option<FolderId>) {
+    let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
+    put(r#"{"object":""#);
+    put(shape.object());
+    put(r#"","#);
+    put(&row.frame);
+    put(",");
+    put(&row.content);
+    if shape != Shape::Mini {
+        put(r#","folderId":"#);
+        match folder {
+            Some(id) => {
+                put("\"");
+                put(id.0.hyphenated().encode_lower(&mut [0; 36]));
+                put("\"");
+            }
+            None => put("null"),
+        }
+        put(if row.favorite {
+            r#","favorite":true"#
+        } else {
+            r#","favorite":false"#
+        });
+        put(r#","archivedDate":"#);
+        match row.archived {
+            Some(at) => {
+                put("\"");
+                put(&at.iso());
+                put("\"");
+            }
+            None => put("null"),
+        }
+        put(OWN);
+    }
+    if shape == Shape::Details {
+        put(r#","collectionIds":[]"#);
+    }
+    put("}");
+}
+
+/// Ready-made JSON as an answer.
+pub fn json_response(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+impl ReadApi {
+    /// An item of `user`.
+    ///
+    /// # Errors
+    /// 404 if there is none or it is somebody else's.
+    pub async fn cipher(&self, user: UserId, id: CipherId) -> Answer<CipherRow> {
+        let row = match self.live.cipher(id.0) {
+            Some(known) => known,
+            None => read::ciphers(&self.pool, &[id.0])
+                .await
+                .map_err(unavailable)?
+                .pop()
+                .map(|(_, row)| row),
+        };
+        row.filter(|row| row.owner == user).ok_or_else(Problem::not_found)
+    }
+
+    /// An item of `user` as an answer.
+    ///
+    /// # Errors
+    /// As [`ReadApi::cipher`].
+    pub async fn cipher_answer(&self, user: UserId, id: CipherId, shape: Shape) -> Answer<Response> {
+        let row = self.cipher(user, id).await?;
+        let mut body = Vec::with_capacity(row.content.len() + 1024);
+        render(&mut body, &row, shape, self.present(user, row.folder).await?);
+        Ok(json_response(body))
+    }
+
+    /// Several items of `user` as a list, in the order asked for; those that are not there are left out.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn cipher_list(&self, user: UserId, ids: &[CipherId], shape: Shape) -> Answer<Response> {
+        let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let rows: std::collections::HashMap<_, _> = read::ciphers(&self.pool, &uuids)
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .collect();
+        let folders = self.folder_ids(user).await?;
+        let mut list = ListWriter::new();
+        for row in ids.iter().filter_map(|id| rows.get(id)).filter(|row| row.owner == user) {
+            list.push(|out| render(out, row, shape, row.folder.filter(|id| folders.contains(id))));
+        }
+        Ok(json_response(list.finish()))
+    }
+
+    /// `folder` if it is there.
+    async fn present(&self, user: UserId, folder: Option<FolderId>) -> Answer<Option<FolderId>> {
+        let Some(id) = folder else { return Ok(None) };
+        match self.folder(user, id).await {
+            Ok(_) => Ok(Some(id)),
+            Err(problem) if problem == Problem::not_found() => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    async fn folder_ids(&self, user: UserId) -> Answer<HashSet<FolderId>> {
+        Ok(self.folders_of(user).await?.into_iter().map(|(id, _)| id).collect())
+    }
+}
+
+/// Puts a list together: `{"object":"list","data":[…],"continuationToken":null}`.
+struct ListWriter {
+    out: Vec<u8>,
+    empty: bool,
+}
+
+impl ListWriter {
+    fn new() -> Self {
+        Self {
+            out: br#"{"object":"list","data":["#.to_vec(),
+            empty: true,
+        }
+    }
+
+    fn push(&mut self, item: impl FnOnce(&mut Vec<u8>)) {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        item(&mut self.out);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(br#"],"continuationToken":null}"#);
+        self.out
+    }
+}
+
+/// `GET /ciphers`: all items, those in the trash and in the archive too.
+async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Response> {
+    let folders = api.folder_ids(caller.id).await?;
+    let mut connection = api.pool.acquire().await.map_err(unavailable)?;
+    let mut rows = std::pin::pin!(read::ciphers_of(&mut connection, caller.id));
+    let mut list = ListWriter::new();
+    while let Some((_, row)) = rows.try_next().await.map_err(unavailable)? {
+        list.push(|out| render(out, &row, Shape::Details, row.folder.filter(|id| folders.contains(id))));
+    }
+    Ok(json_response(list.finish()))
+}
+
+/// `GET /ciphers/{id}`.
+async fn one(caller: Caller, State(api): State<ReadApi>, id: PathId<CipherId>) -> Answer<Response> {
+    api.cipher_answer(caller.id, id.0, Shape::Full).await
+}
+
+/// `GET /ciphers/{id}/details`, and `/full-details` for older clients.
+async fn details(caller: Caller, State(api): State<ReadApi>, id: PathId<CipherId>) -> Answer<Response> {
+    api.cipher_answer(caller.id, id.0, Shape::Details).await
+}

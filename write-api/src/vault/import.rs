@@ -1,0 +1,98 @@
+//! Import into a personal vault.
+
+use super::{cipher::request::CipherRequest, folder::sealed_name};
+use crate::WriteApi;
+use axum::extract::State;
+use commands::vault::import::{ImportVault, ImportedFolder};
+use domain::id::FolderId;
+use serde::Deserialize;
+use std::collections::HashMap;
+use web::{Answer, Body, Caller, Problem, Routes};
+
+/// The most items, and the most relations, of one import.
+const MAX_CIPHERS: usize = 40_000;
+/// The most folders.
+const MAX_FOLDERS: usize = 10_000;
+
+/// The routes.
+pub fn routes() -> Routes<WriteApi> {
+    Routes::new().post("/ciphers/import", import)
+}
+
+/// `ImportCiphersRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportRequest {
+    #[serde(default)]
+    ciphers: Vec<CipherRequest>,
+    #[serde(default)]
+    folders: Vec<FolderRequest>,
+    #[serde(default)]
+    folder_relationships: Vec<Relation>,
+}
+
+/// `FolderWithIdRequestModel`.
+#[derive(Debug, Deserialize)]
+struct FolderRequest {
+    id: Option<FolderId>,
+    name: Option<String>,
+}
+
+/// Item and folder, by index.
+#[derive(Debug, Deserialize)]
+struct Relation {
+    key: i64,
+    value: i64,
+}
+
+/// `POST /ciphers/import`: all of it or nothing.
+async fn import(caller: Caller, State(app): State<WriteApi>, Body(request): Body<ImportRequest>) -> Answer<()> {
+    let command = checked(&caller, request)?;
+    let done = app.executor.transact(&app.context(&caller), &command).await?;
+    app.settle(done.position).await
+}
+
+fn checked(caller: &Caller, request: ImportRequest) -> Answer<ImportVault> {
+    if request.ciphers.len() > MAX_CIPHERS
+        || request.folder_relationships.len() > MAX_CIPHERS
+        || request.folders.len() > MAX_FOLDERS
+    {
+        return Err(Problem::bad_request("You cannot import this much data at once."));
+    }
+    // indices that point nowhere are passed over, and the last relation of an item counts
+    let index = |number: i64| usize::try_from(number).ok();
+    let filed: HashMap<usize, usize> = request
+        .folder_relationships
+        .iter()
+        .filter_map(|relation| Some((index(relation.key)?, index(relation.value)?)))
+        .filter(|(cipher, folder)| *cipher < request.ciphers.len() && *folder < request.folders.len())
+        .collect();
+    let folders = request
+        .folders
+        .into_iter()
+        .enumerate()
+        .map(|(index, folder)| {
+            let name = sealed_name(folder.name, &format!("Folders[{index}].Name"))?;
+            Ok(ImportedFolder {
+                existing: folder.id,
+                name,
+            })
+        })
+        .collect::<Answer<_>>()?;
+    let ciphers = request
+        .ciphers
+        .into_iter()
+        .enumerate()
+        .map(|(index, cipher)| {
+            Ok((
+                cipher.checked(&format!("Ciphers[{index}]."))?.new,
+                filed.get(&index).copied(),
+            ))
+        })
+        .collect::<Answer<_>>()?;
+    Ok(ImportVault {
+        by: caller.id,
+        folders,
+        ciphers,
+    })
+}
