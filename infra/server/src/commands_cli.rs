@@ -1,0 +1,6 @@
+//! Commands for operators that work on the database: one module each.
+
+pub mod audit;
+pub mod mail;
+pub mod migrate;
+pub mod projections;
