@@ -8,6 +8,7 @@ pub mod device;
 pub mod email;
 mod hint;
 pub mod keys;
+pub mod log;
 pub mod login;
 mod profile;
 pub mod proof;

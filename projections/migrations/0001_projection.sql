@@ -29,6 +29,8 @@ create table projection.parked (
     type text not null,
     error text not null,
     tries int not null,
+    -- An operator wants it tried again: the owner does, with all that is parked behind it.
+    retry boolean not null default false,
     parked_at timestamptz not null default now(),
     primary key (projector, generation, position)
 );

@@ -92,6 +92,79 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Parked>, sqlx::Error> {
     .collect()
 }
 
+/// Asks the owner of the projector to try a parked event again, and what is parked behind it in its stream. `false` if
+/// there is none.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn retry(pool: &PgPool, projector: &str, position: Position) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("update projection.parked set retry = true where projector = $1 and position = $2")
+        .bind(projector)
+        .bind(position.0 as i64)
+        .execute(pool)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The parked events of streams that are to be tried again, oldest first.
+pub(crate) async fn wanted(
+    connection: &mut PgConnection,
+    projector: &str,
+    generation: i32,
+) -> Result<Vec<Position>, sqlx::Error> {
+    let positions: Vec<i64> = sqlx::query_scalar(
+        "select position from projection.parked p where projector = $1 and generation = $2 and exists (
+             select 1 from projection.parked w where w.projector = p.projector and w.generation = p.generation
+             and w.category = p.category and w.stream_id = p.stream_id and w.retry)
+         order by position",
+    )
+    .bind(projector)
+    .bind(generation)
+    .fetch_all(connection)
+    .await?;
+    Ok(positions.into_iter().map(|position| Position(position as u64)).collect())
+}
+
+/// Takes an event out, because it was applied.
+pub(crate) async fn unpark(
+    connection: &mut PgConnection,
+    projector: &str,
+    generation: i32,
+    position: Position,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from projection.parked where projector = $1 and generation = $2 and position = $3")
+        .bind(projector)
+        .bind(generation)
+        .bind(position.0 as i64)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Nobody wants a parked stream tried again any more: it failed again.
+pub(crate) async fn settle(
+    connection: &mut PgConnection,
+    projector: &str,
+    generation: i32,
+    position: Position,
+    error: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update projection.parked p set retry = false, tries = p.tries + (p.position = $3)::int,
+             error = case when p.position = $3 then $4 else p.error end
+         from projection.parked w where w.projector = $1 and w.generation = $2 and w.position = $3
+             and p.projector = w.projector and p.generation = w.generation and p.category = w.category
+             and p.stream_id = w.stream_id",
+    )
+    .bind(projector)
+    .bind(generation)
+    .bind(position.0 as i64)
+    .bind(error)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Gives up on a parked event: it will never be in the rows of this generation. The later events of its stream stay
 /// parked until they are retried. `false` if there is none.
 ///

@@ -94,6 +94,9 @@ pub enum RebuildError {
     /// The live tables could not be locked for the swap.
     #[error("the live tables are too busy to be replaced")]
     Busy,
+    /// Somebody is at it.
+    #[error("{0} is being rebuilt already")]
+    Running(String),
     /// There is nothing to compare with.
     #[error("there is no live generation")]
     NoLive,
@@ -252,6 +255,18 @@ pub async fn run(
     report: &(dyn Fn(&Progress) + Send + Sync),
 ) -> Result<Option<Comparison>, RebuildError> {
     let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+    // held by the connection, so that it goes with a builder that dies
+    let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('annalock:rebuild:' || $1, 0))")
+        .bind(projector.name())
+        .fetch_one(&mut connection)
+        .await?;
+    if !alone {
+        return Err(RebuildError::Running(projector.name().to_owned()));
+    }
+    // what a builder that died left behind
+    for left in generation::all(pool).await?.iter().filter(|g| g.projector == projector.name() && g.state != "live") {
+        generation::drop(&mut connection, left).await?;
+    }
     let generation = generation::create(&mut connection, projector).await?;
     let settings = format!(
         "set synchronous_commit = off; set search_path = {}",

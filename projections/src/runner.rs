@@ -186,6 +186,9 @@ impl Runner {
                 if let Err(e) = self.still_live(&mut owned).await {
                     return e;
                 }
+                if let Err(e) = self.retry_parked(&mut owned).await {
+                    return e;
+                }
                 continue;
             }
             if let Err(e) = self.take(&mut owned, &batch.events, batch.next).await {
@@ -306,6 +309,38 @@ impl Runner {
         if let Some(live) = &self.live {
             live.set_position(next);
         }
+        Ok(())
+    }
+
+    /// Tries parked events again that an operator wants tried, each stream in its order. Done while idle.
+    async fn retry_parked(&self, owned: &mut Owned) -> Result<(), RunError> {
+        if owned.blocked.is_empty() {
+            return Ok(());
+        }
+        let (name, number) = (self.projector.name(), owned.generation.number);
+        let mut failed = HashSet::new();
+        for position in park::wanted(&mut owned.connection, name, number).await? {
+            let batch = self.feed.next(Position(position.0.saturating_sub(1)), 1).await?;
+            let Some(event) = batch.events.first().filter(|event| event.position == position) else { continue };
+            let key = (event.stream.category.to_string(), event.stream.id);
+            if failed.contains(&key) {
+                continue;
+            }
+            let mut tx = owned.connection.begin().await?;
+            match self.projector.apply(&mut tx, std::slice::from_ref(event)).await {
+                Ok(changes) => {
+                    park::unpark(&mut tx, name, number, position).await?;
+                    tx.commit().await?;
+                    self.projector.published(changes, owned.generation.position);
+                }
+                Err(error) => {
+                    tx.rollback().await?;
+                    park::settle(&mut owned.connection, name, number, position, &error.to_string()).await?;
+                    failed.insert(key);
+                }
+            }
+        }
+        owned.blocked = park::blocked(&mut owned.connection, name, number).await?;
         Ok(())
     }
 

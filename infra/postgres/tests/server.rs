@@ -1,5 +1,7 @@
 //! The private server as its users meet it: real PostgreSQL in temporary folders.
 
+#![allow(clippy::unwrap_used)] // a test file: helpers count as tests
+
 use private_postgres::{Health, Options, PrivatePostgres, StartError};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use sqlx::postgres::PgPoolOptions;

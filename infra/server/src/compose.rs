@@ -1,27 +1,36 @@
-//! Puts the parts together: which adapter stands behind which port, and which routes stand where.
+//! Puts the parts together: which adapter stands behind which port, which routers answer, which work runs in the
+//! background.
 
 use crate::{
+    address,
+    clock::{self, RandomIds, SystemClock},
+    config::{Config, Signups},
+    data_dir::DataDir,
     directory::ReadModelDirectory,
-    feed::Feed,
     keys::Keys,
+    post,
+    readiness::Readiness,
+    service::Service,
     sessions::LiveSessions,
-    system::{self, RandomIds, SystemClock},
+    shutdown::Shutdown,
+    stores::Stores,
 };
-use anyhow::Context as _;
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode};
-use commands::{
-    execute::Executor,
-    ports::{EventStore, Seal},
+use anyhow::{Context as _, Result};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::StatusCode,
+    middleware::{self, Next},
 };
-use eventstore_postgres::PostgresStore;
+use commands::{execute::Executor, ports::Seal};
+use domain::event::Position;
+use passwords::{Argon2Hasher, HmacProofs};
 use projections::{feed::Subscription, live::Live, runner::Runner};
 use read_api::{About, ReadApi, sync::Bodies};
-use sealing::{CACHED_SUBJECTS, Keyring, table::PostgresKeyTable};
-use sqlx::{PgPool, postgres::PgPoolOptions};
-use std::{sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
+use redis_adapter::{InProcess, RedisShared};
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
 use web::Authenticator;
-use write_api::WriteApi;
+use write_api::{WriteApi, account::ports::AccountPorts};
 
 /// How many folded states are kept to start reading from.
 const BASELINES: usize = 65_536;
@@ -30,179 +39,210 @@ const SYNC_BYTES: usize = 64 << 20;
 /// The largest body of an ordinary request: bytes.
 const MAX_BODY: usize = 4 << 20;
 
-/// What the parts are made from.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The database.
+/// What the program shell hands over.
+#[derive(Debug)]
+pub struct Shell {
+    /// All settings.
+    pub config: Arc<Config>,
+    /// The data folder, locked by us.
+    pub data: Arc<DataDir>,
+    /// Services to run, sorted.
+    pub services: Vec<Service>,
+    /// The database; it may hold a password.
     pub database_url: String,
-    /// How many connections for reading.
-    pub database_connections: u32,
-    /// Where clients find the server, without a slash at the end.
-    pub public_url: String,
-    /// Whether anybody may register.
-    pub registration: bool,
+    /// Where parts tell how they are; `/readyz` shows it.
+    pub readiness: Readiness,
+    /// Spawn background work on `shutdown.tasks`; it ends when `shutdown.background` is cancelled. Long-lived answers
+    /// (web sockets) end when `shutdown.requested` is.
+    pub shutdown: Shutdown,
 }
 
-/// The stores and keys every subcommand works with.
-pub struct Stores {
-    /// Connections for reading.
-    pub pool: PgPool,
-    /// Events.
-    pub store: Arc<PostgresStore>,
-    /// Seals and opens personal data.
-    pub keyring: Arc<Keyring>,
+/// What the listeners serve.
+#[derive(Debug)]
+pub struct Composed {
+    /// The common listener: every chosen service under its prefix, and `/alive`.
+    pub public: Router,
+    /// Each service at the root path, for its own port.
+    pub by_service: Vec<(Service, Router)>,
 }
 
-impl Stores {
-    /// Connects, and brings all schemas up to date.
-    ///
-    /// # Errors
-    /// What is missing or cannot be reached.
-    pub async fn open(settings: &Settings, keys: &Keys) -> anyhow::Result<Self> {
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.database_connections)
-            .min_connections(2)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect(&settings.database_url)
-            .await
-            .context("the database cannot be reached")?;
-        migrate(&pool).await?;
-        let events = eventstore_postgres::Settings {
-            max_append_bytes: 96 << 20,
-            ..Default::default()
-        };
-        let store = PostgresStore::connect(&pool, events)
-            .await
-            .context("the event store cannot be reached")?;
-        let keyring = Keyring::new(
-            Arc::new(PostgresKeyTable::new(pool.clone())),
-            keys.encryption()?,
-            CACHED_SUBJECTS,
-        );
-        Ok(Self {
-            pool,
-            store: Arc::new(store),
-            keyring: Arc::new(keyring),
-        })
-    }
-
-    /// All events with their metadata, for projectors.
-    pub fn feed(&self) -> Feed {
-        Feed::with_metadata(
-            Arc::clone(&self.store) as Arc<dyn EventStore>,
-            Arc::clone(&self.keyring) as Arc<dyn Seal>,
-        )
-    }
-}
-
-/// Brings all schemas up to date.
+/// Builds routers and starts background work.
+///
+/// With events in KurrentDB no cryptography is installed yet when this is called: create its client first, then call
+/// [`crate::tls::install_default_provider`].
 ///
 /// # Errors
-/// What the database says.
-pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    eventstore_postgres::migrate(pool).await.context("schema es")?;
-    ops::migrate(pool).await.context("schema ops")?;
-    projections::generation::migrate(pool)
-        .await
-        .context("schema projection")?;
-    Ok(())
-}
-
-/// The program, put together.
-pub struct App {
-    /// All services under their prefixes.
-    pub router: Router,
-    /// Projectors and other work in the background; stopped by aborting.
-    pub background: Vec<JoinHandle<()>>,
-    /// What the projector tells this process.
-    pub live: Arc<Live>,
-    /// Stores and keys.
-    pub stores: Stores,
-}
-
-/// Puts the program together over open stores.
-///
-/// # Errors
-/// What is missing.
-pub async fn compose(settings: &Settings, keys: &Keys, stores: Stores) -> anyhow::Result<App> {
-    let store: Arc<dyn EventStore> = Arc::clone(&stores.store) as _;
-    let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
+/// When a part cannot be built; the program then ends.
+pub async fn build(shell: &Shell) -> Result<Composed> {
+    let keys = Keys::open(shell.data.keys())?;
+    let stores = Stores::open(&shell.config, &shell.database_url, &keys).await?;
     let live = Arc::new(Live::default());
-    let background = run_projectors(&stores, &live);
+    run_projectors(shell, &stores, &live);
+    let write = apis(shell, &keys, &stores, live)?;
+    post::start(shell, &keys, &stores, &write)?;
+    tidy(shell, &write);
+    close_at_end(shell, stores.clone(), Arc::clone(&write.account));
+    wait_until_caught_up(&shell.readiness, &stores, &write.read.live).await?;
+    Ok(routers(shell, &write))
+}
 
+/// The ports of all routes.
+fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<WriteApi> {
+    let config = &shell.config;
+    let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
     let auth = Authenticator {
-        tokens: Arc::new(keys.tokens(&settings.public_url)?),
-        sessions: Arc::new(LiveSessions {
-            live: Arc::clone(&live),
-            pool: stores.pool.clone(),
-        }),
-        now: system::now,
+        tokens: Arc::new(keys.tokens(&issuer(config), config)?),
+        sessions: Arc::new(LiveSessions { live: Arc::clone(&live), pool: stores.pool.clone() }),
+        now: clock::now,
     };
+    let open = config.signups == Signups::Open;
     let read = ReadApi {
         pool: stores.pool.clone(),
-        live: Arc::clone(&live),
+        live,
         auth,
-        about: Arc::new(About {
-            public_url: settings.public_url.clone(),
-            registration: settings.registration,
-        }),
+        about: Arc::new(About { public_url, registration: open }),
         bodies: Arc::new(Bodies::new(SYNC_BYTES)),
     };
+    let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
     let executor = Executor::new(
-        store,
+        Arc::clone(&stores.store),
         seal,
         Arc::new(SystemClock),
         Arc::new(RandomIds),
         keys.installation()?,
         BASELINES,
     );
-    let write = WriteApi {
+    let account = AccountPorts::new(
+        Arc::new(Argon2Hasher::new(available_parallelism()?)?),
+        Arc::new(keys.addresses()?),
+        Arc::new(HmacProofs::new(&*keys.secret("proofs")?)),
+        Arc::new(ops::PostgresRefreshTokens::new(stores.pool.clone(), &*keys.secret("refresh")?)),
+        limiter(config)?,
+        write_api::account::ports::Signups { open, verify: config.signups_verify },
+    );
+    Ok(WriteApi {
         executor,
-        read: read.clone(),
+        read,
         directory: Arc::new(ReadModelDirectory(stores.pool.clone())),
-    };
-    Ok(App {
-        router: router(read, write),
-        background,
-        live,
-        stores,
+        account: Arc::new(account),
+    })
+}
+
+/// `scheme://host[:port]` of the public address.
+fn issuer(config: &Config) -> String {
+    config.public_url.origin().ascii_serialization()
+}
+
+/// Counts tries: in Redis where there is one, else in this process; not at all where it is switched off for load tests.
+fn limiter(config: &Config) -> Result<Arc<dyn commands::ports::shared_state::RateLimiter>> {
+    Ok(match &config.redis_url {
+        _ if !config.rate_limits => Arc::new(crate::unlimited::Unlimited),
+        Some(url) => Arc::new(RedisShared::new(url.expose()).context("ANNALOCK_REDIS_URL")?),
+        None => Arc::new(InProcess::default()),
     })
 }
 
 /// Starts the projectors. The sync-critical one does not look at metadata.
-fn run_projectors(stores: &Stores, live: &Arc<Live>) -> Vec<JoinHandle<()>> {
-    let (store, seal) = (Arc::clone(&stores.store), Arc::clone(&stores.keyring));
-    projections::catalog::projectors(Some(Arc::clone(live)))
-        .into_iter()
-        .enumerate()
-        .map(|(index, projector)| {
-            let critical = index == 0;
-            let feed: Arc<dyn Subscription> = if critical {
-                Arc::new(Feed::without_metadata(Arc::clone(&store) as _, Arc::clone(&seal) as _))
-            } else {
-                Arc::new(Feed::with_metadata(Arc::clone(&store) as _, Arc::clone(&seal) as _))
-            };
-            let told = critical.then(|| Arc::clone(live));
-            tokio::spawn(Runner::new(projector, stores.pool.clone(), feed, told).run())
-        })
-        .collect()
+fn run_projectors(shell: &Shell, stores: &Stores, live: &Arc<Live>) {
+    for (index, projector) in projections::catalog::projectors(Some(Arc::clone(live))).into_iter().enumerate() {
+        let critical = index == 0;
+        let feed: Arc<dyn Subscription> =
+            if critical { Arc::new(stores.feed_without_metadata()) } else { Arc::new(stores.feed()) };
+        let told = critical.then(|| Arc::clone(live));
+        let runner = Runner::new(projector, stores.pool.clone(), feed, told);
+        let stop = shell.shutdown.background.clone();
+        shell.shutdown.tasks.spawn(async move {
+            stop.run_until_cancelled(runner.run()).await;
+        });
+    }
 }
 
-/// All services under their prefixes. What is not there is an empty 404, whoever asks.
-fn router(read: ReadApi, write: WriteApi) -> Router {
-    let api = read_api::api_routes()
-        .into_router()
-        .with_state(read.clone())
-        .merge(write_api::api_routes().into_router().with_state(write.clone()));
-    let identity = read_api::identity_routes()
-        .into_router()
-        .with_state(read.clone())
-        .merge(write_api::identity_routes().into_router().with_state(write));
-    let public = read_api::health::routes().into_router().with_state(read);
-    Router::new()
-        .nest("/api", api)
-        .nest("/identity", identity)
-        .merge(public)
-        .fallback(|| async { StatusCode::NOT_FOUND })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+/// Writes gathered refusals and forgets sessions that ended by themselves.
+fn tidy(shell: &Shell, app: &WriteApi) {
+    let (account, executor, stop) = (Arc::clone(&app.account), app.executor.clone(), shell.shutdown.background.clone());
+    shell.shutdown.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        let mut hours = tokio::time::interval(Duration::from_secs(3600));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => account.refusals.flush(&executor).await,
+                _ = hours.tick() => {
+                    if let Err(error) = account.sessions.delete_expired(clock::now()).await {
+                        tracing::warn!(%error, "expired sessions are not deleted");
+                    }
+                }
+            }
+        }
+        account.refusals.finish(&executor).await;
+    });
+}
+
+/// Closes the stores when all other background work has ended.
+fn close_at_end(shell: &Shell, stores: Stores, account: Arc<AccountPorts>) {
+    let stop = shell.shutdown.background.clone();
+    shell.shutdown.tasks.spawn(async move {
+        stop.cancelled().await;
+        account.background.close();
+        account.background.wait().await;
+        stores.close().await;
+    });
+}
+
+/// Ready means: the read models have reached the head that was there at the start.
+async fn wait_until_caught_up(readiness: &Readiness, stores: &Stores, live: &Live) -> Result<()> {
+    let head = stores.store.head().await?;
+    readiness.set("sync", false, "read models catch up");
+    if head > Position::START {
+        while !live.reached(head, Duration::from_secs(5)).await {
+            tracing::info!(position = %live.position(), %head, "read models catch up");
+        }
+    }
+    readiness.set("sync", true, "read models are up to date");
+    Ok(())
+}
+
+/// All services under their prefixes, and each at the root. What is not there is an empty 404, whoever asks.
+fn routers(shell: &Shell, app: &WriteApi) -> Composed {
+    let finish = |router: Router| {
+        let config = Arc::clone(&shell.config);
+        router
+            .fallback(async || StatusCode::NOT_FOUND)
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .layer(middleware::from_fn(move |request: Request, next: Next| {
+                next.run(address::note(request, &config.trusted_proxies))
+            }))
+    };
+    let health = || read_api::health::routes().into_router().with_state(app.read.clone());
+    let mut public = health();
+    let mut by_service = Vec::new();
+    for service in shell.services.iter().copied() {
+        let (Some(prefix), Some(router)) = (service.prefix(), router_of(service, app)) else { continue };
+        public = public.nest(prefix, router.clone());
+        by_service.push((service, finish(router)));
+    }
+    Composed { public: finish(public), by_service }
+}
+
+fn router_of(service: Service, app: &WriteApi) -> Option<Router> {
+    let read = app.read.clone();
+    match service {
+        Service::Api => Some(
+            read_api::api_routes()
+                .into_router()
+                .with_state(read)
+                .merge(write_api::api_routes().into_router().with_state(app.clone())),
+        ),
+        Service::Identity => Some(
+            read_api::identity_routes()
+                .into_router()
+                .with_state(read)
+                .merge(write_api::identity_routes().into_router().with_state(app.clone())),
+        ),
+        // their work comes later; what is there already is being asked whether they live
+        Service::Notifications | Service::Events | Service::Icons | Service::Sso | Service::Scim => {
+            Some(read_api::health::routes().into_router().with_state(read))
+        }
+        Service::Admin | Service::Billing | Service::EventsProcessor => None,
+    }
 }

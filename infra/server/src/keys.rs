@@ -1,5 +1,6 @@
 //! The keys of this installation, in the folder `keys` of the data folder.
 
+use crate::config::Config;
 use anyhow::Context as _;
 use domain::id::SubjectId;
 use sealing::{AddressHasher, Keks, KeyFolder};
@@ -65,11 +66,15 @@ impl Keys {
         Ok(SubjectId(Uuid::new_v5(&Uuid::NAMESPACE_OID, &*secret)))
     }
 
-    /// Signs and checks access tokens, with the keys in `signing.pem`, which is made if there is none.
+    /// Signs and checks access tokens: with the keys of the setting, else with those in `signing.pem`, which is made if
+    /// there is none.
     ///
     /// # Errors
     /// What the file system says, and what is wrong with the keys.
-    pub fn tokens(&self, issuer: &str) -> anyhow::Result<TokenAuthority> {
+    pub fn tokens(&self, issuer: &str, config: &Config) -> anyhow::Result<TokenAuthority> {
+        if let Some(pem) = &config.signing_key {
+            return Ok(TokenAuthority::new(issuer, &ders(pem.expose())?)?);
+        }
         let path = self.path.join(SIGNING_FILE);
         if !path.exists() {
             let key = pem(&TokenAuthority::generate_key()?);

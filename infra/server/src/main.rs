@@ -1,28 +1,96 @@
-//! The program.
+//! The program `annalock`: reads the command line and hands over. What serves requests is put together in `compose.rs`.
 
+mod address;
+mod banner;
+mod cli;
+mod clock;
+mod commands_cli;
 mod compose;
+mod config;
+mod data_dir;
+mod database;
 mod directory;
+mod doctor;
 mod feed;
+mod healthcheck;
 mod keys;
+mod listen;
+mod ops_http;
+mod post;
+mod readiness;
+mod run;
+mod service;
 mod sessions;
-mod system;
+mod shutdown;
+mod stores;
+mod tls;
+mod unlimited;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let data = std::path::PathBuf::from(std::env::var("ANNALOCK_DATA_DIR")?);
-    let bind = std::env::var("ANNALOCK_HTTP_BIND")?;
-    std::fs::create_dir_all(&data)?;
-    let postgres =
-        private_postgres::PrivatePostgres::start(private_postgres::Options::new(data.join("postgres"))).await?;
-    let settings = compose::Settings {
-        database_url: postgres.url(),
-        database_connections: 10,
-        public_url: format!("http://{bind}"),
-        registration: true,
-    };
-    let keys = keys::Keys::open(data.join("keys"))?;
-    let stores = compose::Stores::open(&settings, &keys).await?;
-    let app = compose::compose(&settings, &keys, stores).await?;
-    axum::serve(tokio::net::TcpListener::bind(&bind).await?, app.router).await?;
-    Ok(())
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, Settings};
+use config::Config;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(e) => {
+            let _ = writeln!(std::io::stderr(), "annalock: {e:#}"); // nobody there to read it
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let file = cli.config;
+    match cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "annalock", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(command) => settings(file, &command),
+        Command::Doctor { json } => doctor::run(Config::of_this_process(file), json),
+        command => {
+            let config = Config::of_this_process(file)?;
+            telemetry::init_log(&config.log, config.log_format)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(work(config, command))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn work(config: Config, command: Command) -> Result<()> {
+    match command {
+        Command::Run { services } => run::run(config, &services).await,
+        Command::Healthcheck => healthcheck::run(&config).await,
+        Command::Migrate => commands_cli::migrate::run(&config).await,
+        Command::Projections(command) => commands_cli::projections::run(&config, command).await,
+        Command::Audit(command) => commands_cli::audit::run(&config, command).await,
+        Command::Mail(command) => commands_cli::mail::run(&config, command).await,
+        Command::Completions { .. } | Command::Config(_) | Command::Doctor { .. } => Ok(()), // done without a runtime
+    }
+}
+
+fn settings(file: Option<PathBuf>, command: &Settings) -> Result<ExitCode> {
+    let config = Config::of_this_process(file)?;
+    let mut out = std::io::stdout().lock();
+    match command {
+        Settings::Check => {
+            for warning in &config.warnings {
+                writeln!(out, "warning: {warning}")?;
+            }
+            writeln!(out, "the settings can be used")?;
+        }
+        Settings::Show { json: true } => writeln!(out, "{:#}", config::show::json(&config))?,
+        Settings::Show { json: false } => write!(out, "{}", config::show::text(&config))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }

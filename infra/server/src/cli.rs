@@ -1,0 +1,186 @@
+//! The command line: types only; `main.rs` hands each command to its module.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Server for Bitwarden clients whose database is its event history.
+#[derive(Debug, Parser)]
+#[command(name = "annalock", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Settings file to read instead of looking for annalock.toml here and in the data folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One of the things the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve, in the foreground, until SIGTERM or SIGINT.
+    Run {
+        /// Services to run: all (the default), or some of api, identity, admin, notifications, events, icons, sso, scim,
+        /// billing, events-processor.
+        services: Vec<String>,
+    },
+    /// Bring the database to the schema of this version; `run` does it too.
+    Migrate,
+    /// Look after read models.
+    #[command(subcommand)]
+    Projections(Projections),
+    /// Query the history.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Look after outgoing mail.
+    #[command(subcommand)]
+    Mail(Mail),
+    /// Check settings, data folder, database, certificate and what else is reached from here.
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the running program on this machine whether it is ready; the exit code tells.
+    Healthcheck,
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Look at settings.
+    #[command(subcommand)]
+    Config(Settings),
+}
+
+/// `projections …`
+#[derive(Debug, Subcommand)]
+pub enum Projections {
+    /// Names and versions.
+    List,
+    /// Position, lag and state of each.
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build read models again from the history, beside the live ones, and switch over.
+    Rebuild {
+        /// One of `list`; all of them when left out.
+        name: Option<String>,
+        /// Only compare with the live tables, row by row, and leave them as they are.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Rebuild aside and compare with the live tables, without switching.
+    Verify {
+        /// One of `list`; all of them when left out.
+        name: Option<String>,
+    },
+    /// Events that a projector could not apply.
+    #[command(subcommand)]
+    Parked(Parked),
+}
+
+/// `projections parked …`
+#[derive(Debug, Subcommand)]
+pub enum Parked {
+    /// Show them.
+    List,
+    /// Apply again.
+    Retry(ParkedEvent),
+    /// Leave out for good.
+    Skip(ParkedEvent),
+}
+
+/// Which parked event.
+#[derive(Debug, Args)]
+pub struct ParkedEvent {
+    /// The projector.
+    pub projector: String,
+    /// Position of the event.
+    pub position: u64,
+}
+
+/// `audit …`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Write the history of a user or an organization, one JSON object per line.
+    Export(AuditExport),
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+#[group(id = "subject", required = true, multiple = false, args = ["user", "organization"])]
+pub struct AuditExport {
+    /// User id or mail address.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Organization id.
+    #[arg(long)]
+    pub organization: Option<String>,
+    /// First moment, as 2026-11-01 or 2026-11-01T00:00:00Z.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Moment before which it ends.
+    #[arg(long)]
+    pub to: Option<String>,
+    /// File to write; standard output when left out.
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+}
+
+/// `mail …`
+#[derive(Debug, Subcommand)]
+pub enum Mail {
+    /// Mails that are not delivered yet.
+    List,
+    /// Try again now.
+    Retry {
+        /// One of them; all when left out.
+        id: Option<uuid::Uuid>,
+    },
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum Settings {
+    /// Say whether the settings can be used, and everything that is wrong with them.
+    Check,
+    /// Print every setting, its value and where it came from; secrets are masked.
+    Show {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_export_names_exactly_one_subject() {
+        assert!(
+            Cli::try_parse_from(["annalock", "audit", "export", "--user", "a@b.c", "--from", "2026-01-01"]).is_ok()
+        );
+        assert!(Cli::try_parse_from(["annalock", "audit", "export"]).is_err());
+        assert!(Cli::try_parse_from(["annalock", "audit", "export", "--user", "a", "--organization", "b"]).is_err());
+    }
+
+    #[test]
+    fn the_settings_file_may_be_named_before_or_after_the_command() {
+        for line in [
+            ["annalock", "--config", "x.toml", "run"],
+            ["annalock", "run", "--config", "x.toml"],
+        ] {
+            assert_eq!(Cli::try_parse_from(line).unwrap().config, Some("x.toml".into()));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The process manager of mail: reads every event once and puts letters in the queue, with its checkpoint.
+
+use super::letters::Letters;
+use domain::{
+    event::{Position, StoredEvent},
+    fault::{Fault, FaultKind},
+};
+use mail::MailQueue;
+use projections::feed::Subscription;
+use sqlx::PgPool;
+use std::{sync::Arc, time::Duration};
+
+/// Its name in `ops.process`.
+const NAME: &str = "mail";
+/// Events read at once.
+const BATCH: usize = 500;
+/// How long it sleeps when nobody wakes it.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// Reads events and writes letters. Several processes may run it: a letter for an event is queued once, whoever does it.
+pub struct Process {
+    pub pool: PgPool,
+    pub feed: Arc<dyn Subscription>,
+    pub queue: MailQueue,
+    pub letters: Letters,
+}
+
+impl Process {
+    /// Runs for ever. What fails is tried again, in order: no letter is passed over.
+    pub async fn run(self) {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            if let Err(error) = self.work().await {
+                tracing::warn!(process = NAME, error = format!("{error:#}"), "stopped; tried again soon");
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    async fn work(&self) -> anyhow::Result<()> {
+        let mut wake = self.feed.wake();
+        let mut position = self.begin().await?;
+        loop {
+            let batch = self.feed.next(position, BATCH).await?;
+            if batch.next == position {
+                let _ = tokio::time::timeout(IDLE, wake.changed()).await;
+                continue;
+            }
+            for event in &batch.events {
+                self.write(event).await?;
+            }
+            self.advance(batch.next).await?;
+            position = batch.next;
+        }
+    }
+
+    async fn write(&self, event: &StoredEvent) -> anyhow::Result<()> {
+        if let Some(mail) = self.letters.for_event(event).await? {
+            match self.queue.enqueue(&mail).await {
+                // somebody who was erased gets no letters
+                Err(error) if error.kind() == FaultKind::NotFound => {}
+                done => drop(done?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it is; at the first start ever, at the head: nobody gets letters about what is long past.
+    async fn begin(&self) -> anyhow::Result<Position> {
+        let head = self.feed.head().await?;
+        let position: i64 = sqlx::query_scalar(
+            "with made as (insert into ops.process (name, position) values ($1, $2) on conflict do nothing returning position)
+             select position from made union all select position from ops.process where name = $1 limit 1",
+        )
+        .bind(NAME)
+        .bind(head.0 as i64)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Position(position as u64))
+    }
+
+    async fn advance(&self, position: Position) -> sqlx::Result<()> {
+        sqlx::query("update ops.process set position = greatest(position, $2) where name = $1")
+            .bind(NAME)
+            .bind(position.0 as i64)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
