@@ -3,9 +3,9 @@
 
 mod account;
 mod clients;
+mod compare;
 mod crash;
 mod eventstore;
 mod malformed;
-mod redact;
 mod shape;
 mod vault;

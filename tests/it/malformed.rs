@@ -13,6 +13,8 @@ use tests::client::{Account, Answer, Client};
 use tests::server::Server;
 use uuid::Uuid;
 
+use crate::compare::assert_same;
+
 struct Route {
     method: Method,
     path: &'static str,
@@ -131,9 +133,7 @@ impl Target {
             broken[..broken.len().min(20)].join("\n")
         );
         let after = self.client.vault().await;
-        for part in ["ciphers", "folders", "profile"] {
-            assert_eq!(before[part], after[part], "{part} changed");
-        }
+        assert_same(&before, &after);
     }
 }
 

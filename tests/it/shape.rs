@@ -1,12 +1,12 @@
 //! Every answer of the personal vault against the catalogue, and the few whose every value is known.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::client::item::{self, Kind};
 use tests::client::{Account, Client};
 use tests::server::Server;
 use tests::shape::assert_shape;
 
-use crate::redact::redacted;
+use crate::compare::{assert_same, redacted};
 
 /// An account with one item of each kind, full and bare, one of them in the trash, one archived, and two folders.
 async fn furnished() -> (Account, Client) {
@@ -197,22 +197,7 @@ async fn a_vault_of_one_login_and_one_folder_is_this_and_nothing_else() {
         "collections": [], "policies": [], "policiesNew": [], "sends": [], "domains": null,
         "userDecryption": {"masterPasswordUnlock": {"kdf": "<kdf>", "masterKeyEncryptedUserKey": "<sealed>", "salt": "<email>", "containedKeyId": null}},
     });
-    assert_same(&expected, &sync, "$");
-}
-
-/// Panics with the path of the first difference.
-#[track_caller]
-fn assert_same(expected: &Value, found: &Value, path: &str) {
-    if let (Some(expected), Some(found)) = (expected.as_object(), found.as_object()) {
-        for name in expected.keys().chain(found.keys()) {
-            match (expected.get(name), found.get(name)) {
-                (Some(expected), Some(found)) => assert_same(expected, found, &format!("{path}.{name}")),
-                (expected, found) => panic!("{path}.{name}: expected {expected:?}, found {found:?}"),
-            }
-        }
-        return;
-    }
-    assert_eq!(expected, found, "at {path}");
+    assert_same(&expected, &sync);
 }
 
 #[tokio::test]

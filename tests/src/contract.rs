@@ -26,7 +26,8 @@ pub async fn holds<F: Future<Output = Arc<dyn EventStore>>>(make: impl Fn() -> F
     rules! {
         appending: a_new_stream_begins_at_revision_0, an_append_at_the_expected_revision_is_stored_behind_it,
             a_wrong_expectation_is_a_conflict_that_says_where_the_stream_is, a_stream_must_exist_where_that_is_expected,
-            records_are_appended_whatever_the_stream_holds, what_is_too_large_is_refused_and_nothing_of_it_stored,
+            records_are_appended_whatever_the_stream_holds, records_of_one_stream_appended_at_once_each_have_their_place,
+            what_is_too_large_is_refused_and_nothing_of_it_stored,
             of_many_who_expect_the_same_one_wins;
         repeating: the_same_append_again_has_the_same_answer, an_append_is_recognised_when_the_stream_has_moved_on,
             other_events_in_the_same_place_are_a_conflict, half_of_the_same_events_is_no_repetition,

@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod bad_line;
 pub mod cluster;
 pub mod contract;
 pub mod crypto;

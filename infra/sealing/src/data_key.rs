@@ -15,6 +15,14 @@ pub const TAG: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused;
 
+/// `count` random nonces, which cost little more than one: most of it is the call. One key seals far fewer than the 2^32
+/// values that random nonces allow.
+pub fn nonces(count: usize) -> Result<Vec<NonceBytes>, Refused> {
+    let mut nonces = vec![[0; NONCE_LEN]; count];
+    rand::fill(nonces.as_flattened_mut()).map_err(|_| Refused)?;
+    Ok(nonces)
+}
+
 /// A key ready for use. The library wipes its memory when it is dropped. Not `Debug`: it is a secret.
 pub struct DataKey(LessSafeKey);
 
@@ -31,18 +39,16 @@ impl DataKey {
         random()
     }
 
-    /// Seals `buffer[from..]` where it stands, appends the tag, and gives the nonce, which is random: one key seals far
-    /// fewer than the 2^32 values that random nonces allow.
-    pub fn seal(&self, aad: &[u8], buffer: &mut Vec<u8>, from: usize) -> Result<NonceBytes, Refused> {
-        let mut nonce = [0; NONCE_LEN];
-        rand::fill(&mut nonce).map_err(|_| Refused)?;
-        let unique = Nonce::assume_unique_for_key(nonce);
+    /// Seals `buffer[from..]` where it stands and appends the tag. `nonce` is one of [`nonces`], and used here only.
+    pub fn seal(&self, aad: &[u8], nonce: NonceBytes, buffer: &mut Vec<u8>, from: usize) -> Result<(), Refused> {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let plain = &mut buffer[from..];
         let tag = self
             .0
-            .seal_in_place_separate_tag(unique, Aad::from(aad), &mut buffer[from..])
+            .seal_in_place_separate_tag(nonce, Aad::from(aad), plain)
             .map_err(|_| Refused)?;
         buffer.extend_from_slice(tag.as_ref());
-        Ok(nonce)
+        Ok(())
     }
 
     /// Opens `sealed` where it stands; the part of it that is the plaintext.
@@ -56,11 +62,11 @@ impl DataKey {
 
     /// Seals `plain` into one piece: nonce, ciphertext, tag.
     pub fn seal_whole(&self, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, Refused> {
+        let nonce = nonces(1)?[0];
         let mut whole = Vec::with_capacity(NONCE_LEN + plain.len() + TAG);
-        whole.extend_from_slice(&[0; NONCE_LEN]);
+        whole.extend_from_slice(&nonce);
         whole.extend_from_slice(plain);
-        let nonce = self.seal(aad, &mut whole, NONCE_LEN)?;
-        whole[..NONCE_LEN].copy_from_slice(&nonce);
+        self.seal(aad, nonce, &mut whole, NONCE_LEN)?;
         Ok(whole)
     }
 

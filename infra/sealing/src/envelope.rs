@@ -1,10 +1,11 @@
 //! The two shapes a personal value has in event JSON, byte by byte, and what an envelope is bound to.
 
-use crate::data_key::{DataKey, NonceBytes, Refused};
+use crate::data_key::{DataKey, NonceBytes, Refused, nonces};
 use crate::json::value_end;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::event::StreamName;
 use domain::id::SubjectId;
+use std::io::Write as _;
 use std::ops::Range;
 use uuid::Uuid;
 
@@ -122,6 +123,18 @@ impl Binding<'_> {
 pub struct Scratch {
     aad: Vec<u8>,
     text: Vec<u8>,
+    /// As many as values are to be sealed; each is taken out when used.
+    nonces: Vec<NonceBytes>,
+}
+
+impl Scratch {
+    /// For sealing `values`.
+    pub fn for_sealing(values: usize) -> Result<Self, Refused> {
+        Ok(Self {
+            nonces: nonces(values)?,
+            ..Self::default()
+        })
+    }
 }
 
 /// Appends the envelope of `open` to `out`.
@@ -130,18 +143,18 @@ pub fn seal(
     open: &Open,
     (key_no, key): (i32, &DataKey),
     binding: &Binding<'_>,
-    Scratch { aad, text }: &mut Scratch,
+    Scratch { aad, text, nonces }: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
     binding.write(open.subject, key_no, aad);
     text.clear();
     text.extend_from_slice(&json[open.value.clone()]);
-    let nonce = key.seal(aad, text, 0)?;
+    let nonce = nonces.pop().ok_or(Refused)?;
+    key.seal(aad, nonce, text, 0)?;
     out.extend_from_slice(SEALED);
     push_subject(open.subject, out);
     out.extend_from_slice(b"\",\"k\":");
-    out.extend_from_slice(key_no.to_string().as_bytes());
-    out.extend_from_slice(b",\"n\":\"");
+    write!(out, "{key_no},\"n\":\"").map_err(|_| Refused)?;
     push_base64(&nonce, out)?;
     out.extend_from_slice(b"\",\"c\":\"");
     push_base64(text, out)?;
@@ -155,7 +168,7 @@ pub fn open(
     sealed: &Sealed,
     key: Option<&DataKey>,
     binding: &Binding<'_>,
-    Scratch { aad, text }: &mut Scratch,
+    Scratch { aad, text, .. }: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
     out.extend_from_slice(OPEN);

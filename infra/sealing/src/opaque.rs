@@ -2,6 +2,7 @@
 
 use crate::Keyring;
 use crate::data_key::Refused;
+use crate::seal::no_random_bytes;
 use commands::ports::SealError;
 use domain::id::SubjectId;
 use std::collections::BTreeSet;
@@ -34,7 +35,7 @@ impl Keyring {
             return Err(SealError::Erased(subject).into());
         };
         let whole = key.seal_whole(&binding(subject, key_no, aad), bytes);
-        let whole = whole.map_err(|Refused| SealError::Unavailable("no random bytes".to_owned()))?;
+        let whole = whole.map_err(no_random_bytes)?;
         Ok([&key_no.to_be_bytes(), &whole[..]].concat())
     }
 
@@ -51,7 +52,10 @@ impl Keyring {
         let (number, whole) = sealed.split_first_chunk::<NUMBER>().ok_or(BytesError::Damaged)?;
         let key_no = i32::from_be_bytes(*number);
         let keys = self.for_opening(&BTreeSet::from([(subject, key_no)])).await?;
-        let Some(key) = keys.get(&subject).and_then(|keys| keys.get(key_no)).flatten() else {
+        let Some(keys) = keys.get(&subject) else {
+            return Ok(None);
+        };
+        let Some(key) = keys.get(key_no).ok_or(BytesError::Damaged)? else {
             return Ok(None);
         };
         key.open_whole(&binding(subject, key_no, aad), whole)

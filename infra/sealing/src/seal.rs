@@ -19,7 +19,8 @@ impl Seal for Keyring {
         }
         let subjects: BTreeSet<_> = spots.list.iter().map(|spot| spot.what.subject).collect();
         let keys = self.for_sealing(&subjects).await?;
-        let (mut rest, mut scratch) = (&spots.list[..], Scratch::default());
+        let mut scratch = Scratch::for_sealing(spots.list.len()).map_err(no_random_bytes)?;
+        let mut rest = &spots.list[..];
         let mut sealed = Vec::with_capacity(events.len());
         for (index, event) in events.into_iter().enumerate() {
             let mut put = |part, json| {
@@ -36,7 +37,7 @@ impl Seal for Keyring {
                         path,
                     };
                     let done = envelope::seal(json, open, (key_no, key), &binding, &mut scratch, out);
-                    done.map_err(|Refused| SealError::Unavailable("no random bytes".to_owned()))
+                    done.map_err(no_random_bytes)
                 })
             };
             let (data, meta) = (put(Part::Data, &event.data)?, put(Part::Meta, &event.meta)?);
@@ -62,13 +63,13 @@ impl Seal for Keyring {
         for (index, event) in events.into_iter().enumerate() {
             let mut put = |part, json| {
                 spots.replace(&mut rest, index, part, json, |sealed, path, out| {
-                    let key = keys
-                        .get(&sealed.subject)
-                        .and_then(|keys| keys.get(sealed.key_no))
-                        .flatten();
                     let StoredEvent {
                         stream, id, type_name, ..
                     } = &event;
+                    let key = match keys.get(&sealed.subject) {
+                        None => None, // the whole subject is gone
+                        Some(keys) => keys.get(sealed.key_no).ok_or(SealError::Damaged(*id))?,
+                    };
                     let binding = Binding {
                         stream,
                         event: *id,
@@ -85,4 +86,9 @@ impl Seal for Keyring {
         }
         Ok(opened)
     }
+}
+
+/// The only thing that can go wrong when sealing with a key at hand.
+pub(crate) fn no_random_bytes(Refused: Refused) -> SealError {
+    SealError::Unavailable("no random bytes".to_owned())
 }

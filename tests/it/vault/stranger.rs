@@ -6,6 +6,8 @@ use tests::client::item::{self, Kind};
 use tests::client::{Account, Client};
 use tests::server::Server;
 
+use crate::compare::assert_same;
+
 /// Routes that take the id of an item (`{item}`) or of a folder (`{folder}`), with a body that would do something.
 const BY_PATH: &[(&str, &str, &str)] = &[
     ("GET", "/api/ciphers/{item}", ""),
@@ -90,7 +92,7 @@ async fn ids_of_others_do_not_exist() {
             answer.text
         );
     }
-    assert_eq!(owner.client.vault().await, before, "the owner's vault was changed");
+    assert_same(&before, &owner.client.vault().await);
     assert_eq!(stranger.sync().await["ciphers"], json!([]));
     for (method, template, kind) in BY_PATH
         .iter()
@@ -140,7 +142,7 @@ async fn ids_of_others_in_lists_are_passed_over_or_refused_but_never_obeyed() {
         .put("/api/ciphers/move", &json!({"ids": [own], "folderId": owner.folder}))
         .await
         .refused(400, "Invalid folder.");
-    assert_eq!(owner.client.vault().await, before, "the owner's vault was changed");
+    assert_same(&before, &owner.client.vault().await);
     assert_eq!(stranger.details(&own).await["folderId"], Value::Null);
 }
 

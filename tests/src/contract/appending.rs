@@ -91,6 +91,27 @@ pub(super) async fn records_are_appended_whatever_the_stream_holds(store: &dyn E
     }
 }
 
+pub(super) async fn records_of_one_stream_appended_at_once_each_have_their_place(store: &dyn EventStore) {
+    let mut sample = Sample::default();
+    let stream = sample.stream();
+    let asks: Vec<_> = (0..60)
+        .map(|n| sample.append(&stream, Expected::Any, n % 3 + 1))
+        .collect();
+    let answers = futures::future::join_all(asks.iter().map(|ask| append(store, ask.clone()))).await;
+    let stored = store.read_stream(&stream, 0, 1_000).await.unwrap();
+    assert_eq!(stored.len(), 120);
+    for (ask, answer) in asks.iter().zip(answers) {
+        let done = answer.unwrap();
+        let last = done.revision.0 as usize;
+        let lying_there = &stored[last + 1 - ask.events.len()..=last];
+        assert!(
+            lying_there.iter().map(|e| e.id).eq(ask.events.iter().map(|e| e.id)),
+            "in one piece, in order"
+        );
+        assert_eq!((stored[last].position, done.repeated), (done.position, false));
+    }
+}
+
 pub(super) async fn what_is_too_large_is_refused_and_nothing_of_it_stored(store: &dyn EventStore) {
     let mut sample = Sample::default();
     let stream = sample.stream();

@@ -34,7 +34,7 @@ impl Kdf {
     pub fn quick() -> Self {
         Self::Argon2id {
             iterations: 2,
-            memory_mib: 15,
+            memory_mib: 16,
             parallelism: 1,
         }
     }

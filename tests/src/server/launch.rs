@@ -12,11 +12,15 @@ use super::process::Running;
 /// The first start makes a database cluster, keys and an authority: some 5 s, more while a compiler runs beside it.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
-/// The program under test, built beside the tests; built now if nobody did.
+/// The program under test: `ANNALOCK_TEST_PROGRAM` (a release build for example), else the one built beside the tests; built
+/// now if nobody did.
 pub(super) fn program() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM
         .get_or_init(|| {
+            if let Some(given) = std::env::var_os("ANNALOCK_TEST_PROGRAM") {
+                return PathBuf::from(given);
+            }
             let program = crate::place::profile().join("annalock");
             if !program.exists() {
                 let mut build = Command::new(env!("CARGO"));

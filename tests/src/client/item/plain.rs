@@ -147,11 +147,17 @@ fn inside(kind: Kind) -> Value {
     }
 }
 
-/// One text per field, each different, so that exchanged fields are noticed.
+/// One text per field, each different, so that exchanged fields are noticed. Dates are dates: official clients parse them.
 fn texts(names: &[&str]) -> Value {
+    let text = |name: &str| match name {
+        "dateOfBirth" => "1990-01-15".to_owned(),
+        "issueDate" => "2020-06-01".to_owned(),
+        "expirationDate" => "2030-06-02".to_owned(),
+        other => format!("the {other}"),
+    };
     names
         .iter()
-        .map(|name| ((*name).to_owned(), json!(format!("the {name}"))))
+        .map(|name| ((*name).to_owned(), json!(text(name))))
         .collect::<serde_json::Map<_, _>>()
         .into()
 }

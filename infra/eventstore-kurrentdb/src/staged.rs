@@ -1,0 +1,242 @@
+//! Creating several streams all or nothing, on a store that appends to one stream at a time.
+//!
+//! A group whose streams are all expected not to exist is first written, as a whole, to a stream of its own:
+//!
+//! ```text
+//! batch-<id>    BatchStaged … BatchStaged BatchCommitted … BatchFinished | BatchRefused
+//! ```
+//!
+//! `BatchStaged` carries copies of the events (a part of at most [`PART_BYTES`]), `BatchCommitted` names every part by its
+//! id and SHA-256. Nothing is in the target streams so far. From here on the rest follows from what is stored, whoever
+//! does it: the writer, or [`StagedStore::resume`] after a crash.
+//!
+//! 1. The **first** stream of the group is the gate. It is appended first, expecting that it does not exist. That one
+//!    append decides: if it is taken, everything else will be; if somebody else has that stream, nothing will be.
+//! 2. The other streams are appended with the ids they were staged with, so that doing it twice is doing it once.
+//! 3. `BatchFinished` or `BatchRefused` closes the batch.
+//!
+//! So a command that reserves something others may also want (an address) must put that stream **first**, and there can
+//! be one such stream in a group. All others must be new because their ids were made for this command. If one exists
+//! nevertheless, it is found before the commit and the group is refused; should it appear between the commit and its
+//! turn, the batch goes on without it, says so in `BatchFinished`, and the caller gets a conflict for that stream.
+//!
+//! The batch's id comes from the id of the group's first event, and the ids of events come from the command: the same
+//! command again finds its batch. Batches stay in the store, with the events as sealed as in their own streams.
+//! Readers of the whole store see them and pass over them by [`is_bookkeeping`].
+
+mod batch;
+mod resume;
+mod roll;
+
+use async_trait::async_trait;
+use batch::Batch;
+use commands::ports::{AppendError, Appended, Caps, EventStore, Expected, Page, ReadError, StreamAppend};
+use domain::event::{Position, Revision, StoredEvent, StreamName};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
+use uuid::Uuid;
+
+pub use batch::PART_BYTES;
+pub use resume::Resumed;
+
+/// How many streams are looked at, or appended to, at one time.
+const ABREAST: usize = 16;
+/// A group with a longer run of streams of one category is an import: they are appended [`ABREAST`], out of order.
+const LONG_RUN: usize = 64;
+/// How often a batch is begun again when somebody else writes the same one.
+const TRIES: usize = 8;
+
+/// Whether a stream is this module's own: batches, and how far they were resumed.
+pub fn is_bookkeeping(stream: &StreamName) -> bool {
+    stream.category == batch::CATEGORY || stream.category == resume::CATEGORY
+}
+
+/// An event store on which creating several streams is all or nothing.
+///
+/// [`Caps::atomic_multi`] stays false, for other groups are not: a group that touches a stream that exists is checked as a
+/// whole and then appended in the order given. Between check and append somebody may come first; then the streams before
+/// the refused one are stored. The command must give the order in which that is harmless.
+pub struct StagedStore {
+    inner: Arc<dyn EventStore>,
+    resumed_to: Mutex<resume::Progress>,
+}
+
+impl StagedStore {
+    /// Wraps `inner`. If it is all or nothing by itself, everything is passed on to it.
+    ///
+    /// [`StagedStore::resume`] must be called at the start and from time to time.
+    pub fn new(inner: Arc<dyn EventStore>) -> Self {
+        Self {
+            inner,
+            resumed_to: Mutex::default(),
+        }
+    }
+
+    async fn create(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        let max = self.inner.caps().max_append_bytes;
+        if group.iter().any(|append| crate::wire::size(append) > max) {
+            return Err(AppendError::TooLarge);
+        }
+        let staging = batch::stage(&group, max)?;
+        for _ in 0..TRIES {
+            let batch = Batch::load(&*self.inner, staging.id).await.map_err(unavailable)?;
+            if batch.committed().is_some() {
+                return self.answer_again(&group, &batch).await;
+            }
+            if let Err(conflict) = self.check_absent(&group).await {
+                // an earlier try that arrived late may have been committed, and resumed, since the batch was read
+                let now = Batch::load(&*self.inner, staging.id).await.map_err(unavailable)?;
+                if now.committed().is_some() {
+                    continue;
+                }
+                return Err(conflict);
+            }
+            match self.commit(&staging, &batch).await {
+                Ok(committed) => return self.roll(staging.id, committed, &group).await?.into_answer(),
+                Err(AppendError::Conflict { .. }) => {} // the same batch is being written elsewhere
+                Err(error) => return Err(error),
+            }
+        }
+        Err(AppendError::Busy)
+    }
+
+    /// Stages what is not there and commits; the revision of `BatchCommitted`.
+    async fn commit(&self, staging: &batch::Staging, batch: &Batch) -> Result<Revision, AppendError> {
+        let stream = batch::stream(staging.id);
+        let mut last = batch.last;
+        for events in staging.appends(batch) {
+            let expected = last.map_or(Expected::NoStream, Expected::Exact);
+            let append = StreamAppend {
+                stream: stream.clone(),
+                expected,
+                events,
+            };
+            last = Some(one(self.inner.append(vec![append]).await?)?.revision);
+        }
+        last.ok_or_else(|| AppendError::Unavailable("nothing was staged".to_owned()))
+    }
+
+    /// The same group was committed before: completes it if need be, and says where it lies.
+    async fn answer_again(&self, group: &[StreamAppend], batch: &Batch) -> Result<Vec<Appended>, AppendError> {
+        let (committed, content) = batch.content()?;
+        let ids = |append: &StreamAppend| append.events.iter().map(|e| e.id).collect::<Vec<Uuid>>();
+        let same = |(asked, stored): &(&StreamAppend, &StreamAppend)| {
+            asked.stream == stored.stream && ids(asked) == ids(stored)
+        };
+        let equal = group.iter().zip(&content).take_while(same).count();
+        if equal < group.len().max(content.len()) {
+            let stream = group.get(equal).unwrap_or(&group[0]).stream.clone();
+            return Err(self.conflict(stream).await);
+        }
+        let mut answer = self.roll(batch.id, committed, &content).await?.into_answer()?;
+        answer.iter_mut().for_each(|done| done.repeated = true);
+        Ok(answer)
+    }
+
+    /// Refuses a group of which a stream exists.
+    async fn check_absent(&self, group: &[StreamAppend]) -> Result<(), AppendError> {
+        let look = |stream: StreamName| async move {
+            let exists = !self
+                .inner
+                .read_stream(&stream, 0, 1)
+                .await
+                .map_err(unavailable)?
+                .is_empty();
+            Ok::<_, AppendError>(exists.then_some(stream))
+        };
+        let streams: Vec<_> = group.iter().map(|append| append.stream.clone()).collect();
+        let taken = stream::iter(streams)
+            .map(look)
+            .buffered(ABREAST)
+            .try_filter_map(async |taken| Ok(taken));
+        let first = std::pin::pin!(taken).try_next().await?;
+        match first {
+            Some(stream) => Err(self.conflict(stream).await),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a group of which a stream is neither as expected nor as this group left it.
+    async fn check_expected(&self, group: &[StreamAppend]) -> Result<(), AppendError> {
+        for append in group {
+            let (from, must_be_there) = match append.expected {
+                Expected::Any => continue,
+                Expected::NoStream => (0, 0),
+                Expected::Exists => (0, 1),
+                Expected::Exact(Revision(revision)) => (revision, 1),
+            };
+            let found = self
+                .inner
+                .read_stream(&append.stream, from, 1 + must_be_there)
+                .await
+                .map_err(unavailable)?;
+            let next = found.get(must_be_there).filter(|_| append.expected != Expected::Exists);
+            let moved_on = next.is_some_and(|event| append.events.first().is_none_or(|ours| ours.id != event.id));
+            if found.len() < must_be_there || moved_on {
+                return Err(self.conflict(append.stream.clone()).await);
+            }
+        }
+        Ok(())
+    }
+
+    async fn conflict(&self, stream: StreamName) -> AppendError {
+        match self.inner.read_streams(&[(stream.clone(), 0)]).await {
+            Ok(read) => {
+                let current = read
+                    .first()
+                    .and_then(|events| events.last())
+                    .map(|event| event.revision);
+                AppendError::Conflict { stream, current }
+            }
+            Err(error) => unavailable(error),
+        }
+    }
+}
+
+fn one(answers: Vec<Appended>) -> Result<Appended, AppendError> {
+    let none = || AppendError::Unavailable("the event store gave no answer".to_owned());
+    answers.into_iter().next().ok_or_else(none)
+}
+
+fn unavailable(ReadError::Unavailable(why): ReadError) -> AppendError {
+    AppendError::Unavailable(why)
+}
+
+#[async_trait]
+impl EventStore for StagedStore {
+    async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        if group.len() < 2 || self.inner.caps().atomic_multi {
+            return self.inner.append(group).await;
+        }
+        if group.iter().all(|append| append.expected == Expected::NoStream) {
+            return self.create(group).await;
+        }
+        self.check_expected(&group).await?;
+        self.inner.append(group).await
+    }
+
+    async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        self.inner.read_stream(stream, from, max).await
+    }
+
+    async fn read_streams(&self, streams: &[(StreamName, u64)]) -> Result<Vec<Vec<StoredEvent>>, ReadError> {
+        self.inner.read_streams(streams).await
+    }
+
+    async fn read_all(&self, after: Position, max: usize) -> Result<Page, ReadError> {
+        self.inner.read_all(after, max).await
+    }
+
+    async fn head(&self) -> Result<Position, ReadError> {
+        self.inner.head().await
+    }
+
+    fn wake(&self) -> watch::Receiver<Position> {
+        self.inner.wake()
+    }
+
+    fn caps(&self) -> Caps {
+        self.inner.caps()
+    }
+}

@@ -1,0 +1,418 @@
+//! What stands in the stream of a batch.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use commands::ports::{AppendError, EventStore, Expected, ReadError, StreamAppend};
+use domain::event::{NewEvent, Revision, StoredEvent, StreamName};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{borrow::Cow, collections::HashMap};
+use uuid::Uuid;
+
+pub(super) const CATEGORY: &str = "batch";
+const STAGED: &str = "BatchStaged";
+pub(super) const COMMITTED: &str = "BatchCommitted";
+pub(super) const FINISHED: &str = "BatchFinished";
+pub(super) const REFUSED: &str = "BatchRefused";
+
+/// The most bytes of JSON in one `BatchStaged`; less if the store takes less.
+pub const PART_BYTES: usize = 900_000;
+/// What an append may have besides the JSON of its events: metadata, names.
+const ROOM: usize = 16 * 1024;
+/// What the JSON of an event has besides its data and metadata, and that of a stream besides its events; generous.
+const EVENT_BYTES: usize = 160;
+const STREAM_BYTES: usize = 120;
+/// How many events of a batch are read at once; each may have [`PART_BYTES`].
+const PAGE: usize = 4;
+
+/// Data of `BatchStaged`: events of streams in the order of the group. A stream may go on in the next part.
+#[derive(Default, Serialize, Deserialize)]
+struct Part {
+    streams: Vec<Fragment>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Fragment {
+    stream: String,
+    events: Vec<Copy>,
+}
+
+/// An event; its bytes in base64, for they must come back as they are.
+#[derive(Serialize, Deserialize)]
+struct Copy {
+    id: Uuid,
+    #[serde(rename = "type")]
+    type_name: String,
+    schema: u16,
+    data: String,
+    meta: String,
+}
+
+/// Data of `BatchCommitted`.
+#[derive(Clone, Serialize, Deserialize)]
+struct Committed {
+    /// How many streams the batch creates.
+    streams: usize,
+    parts: Vec<PartName>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct PartName {
+    /// The id of the `BatchStaged`.
+    id: Uuid,
+    /// Of its data, hexadecimal.
+    sha256: String,
+}
+
+/// Data of `BatchFinished` (the streams that somebody else had) and of `BatchRefused` (the gate).
+#[derive(Serialize)]
+struct Outcome<'a> {
+    without: &'a [String],
+}
+
+/// A group, ready to be written as a batch.
+pub(super) struct Staging {
+    pub(super) id: Uuid,
+    parts: Vec<NewEvent>,
+    commit: NewEvent,
+    /// For data, in one append.
+    budget: usize,
+}
+
+/// The stream of a batch.
+pub(super) fn stream(id: Uuid) -> StreamName {
+    StreamName::new(CATEGORY, id)
+}
+
+fn bookkeeping(id: Uuid, type_name: &'static str, data: Bytes, meta: Bytes) -> NewEvent {
+    NewEvent {
+        id,
+        type_name: Cow::Borrowed(type_name),
+        schema: 1,
+        data,
+        meta,
+    }
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value)
+        .expect("strings, numbers and lists are JSON")
+        .into()
+}
+
+fn sha256(data: &[u8]) -> String {
+    Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Prepares `group` for a store that takes `max` bytes at once. The group is not empty, and no stream in it is.
+pub(super) fn stage(group: &[StreamAppend], max: usize) -> Result<Staging, AppendError> {
+    let budget = PART_BYTES.min(max.saturating_sub(ROOM));
+    let first = group.first().and_then(|append| append.events.first());
+    let first = first.ok_or_else(|| AppendError::Unavailable("a group without events".to_owned()))?;
+    let id = Uuid::new_v5(&first.id, b"batch");
+    let part = |part: Part| {
+        let data = json(&part);
+        bookkeeping(
+            Uuid::new_v5(&id, &Sha256::digest(&data)),
+            STAGED,
+            data,
+            first.meta.clone(),
+        )
+    };
+    let parts: Vec<NewEvent> = cut(group, budget)?.into_iter().map(part).collect();
+    let names = parts
+        .iter()
+        .map(|part| PartName {
+            id: part.id,
+            sha256: sha256(&part.data),
+        })
+        .collect();
+    let committed = json(&Committed {
+        streams: group.len(),
+        parts: names,
+    });
+    let commit = bookkeeping(
+        Uuid::new_v5(&id, b"committed"),
+        COMMITTED,
+        committed,
+        first.meta.clone(),
+    );
+    Ok(Staging {
+        id,
+        parts,
+        commit,
+        budget,
+    })
+}
+
+/// Parts of at most `budget` bytes of JSON each.
+fn cut(group: &[StreamAppend], budget: usize) -> Result<Vec<Part>, AppendError> {
+    let base64_len = |bytes: &Bytes| bytes.len().div_ceil(3) * 4;
+    let (mut parts, mut size) = (vec![Part::default()], 0);
+    for append in group {
+        let stream = append.stream.to_string();
+        let mut fragment = Fragment {
+            stream: stream.clone(),
+            events: Vec::new(),
+        };
+        size += STREAM_BYTES;
+        for event in &append.events {
+            let len = base64_len(&event.data) + base64_len(&event.meta) + event.type_name.len() + EVENT_BYTES;
+            if len + STREAM_BYTES > budget {
+                return Err(AppendError::TooLarge);
+            }
+            if size + len > budget {
+                let full = std::mem::replace(
+                    &mut fragment,
+                    Fragment {
+                        stream: stream.clone(),
+                        events: Vec::new(),
+                    },
+                );
+                push(&mut parts, full);
+                parts.push(Part::default());
+                size = STREAM_BYTES;
+            }
+            size += len;
+            fragment.events.push(Copy::of(event));
+        }
+        push(&mut parts, fragment);
+    }
+    Ok(parts)
+}
+
+fn push(parts: &mut [Part], fragment: Fragment) {
+    if let (Some(part), false) = (parts.last_mut(), fragment.events.is_empty()) {
+        part.streams.push(fragment);
+    }
+}
+
+impl Staging {
+    /// The appends that commit this group, given what of it is there already. The last event is the commit.
+    pub(super) fn appends(&self, there: &Batch) -> Vec<Vec<NewEvent>> {
+        let missing = self.parts.iter().filter(|part| !there.parts.contains_key(&part.id));
+        let mut appends: Vec<Vec<NewEvent>> = missing.map(|part| vec![part.clone()]).collect();
+        match appends.last_mut() {
+            Some(last) if last[0].data.len() + self.commit.data.len() <= self.budget => last.push(self.commit.clone()),
+            _ => appends.push(vec![self.commit.clone()]),
+        }
+        appends
+    }
+}
+
+impl Copy {
+    fn of(event: &NewEvent) -> Self {
+        Self {
+            id: event.id,
+            type_name: event.type_name.to_string(),
+            schema: event.schema,
+            data: STANDARD.encode(&event.data),
+            meta: STANDARD.encode(&event.meta),
+        }
+    }
+
+    fn into_event(self) -> Option<NewEvent> {
+        let bytes = |text: String| STANDARD.decode(text).ok().map(Bytes::from);
+        Some(NewEvent {
+            id: self.id,
+            type_name: Cow::Owned(self.type_name),
+            schema: self.schema,
+            data: bytes(self.data)?,
+            meta: bytes(self.meta)?,
+        })
+    }
+}
+
+/// The stream of a batch as it was read.
+pub(super) struct Batch {
+    pub(super) id: Uuid,
+    /// Its last revision.
+    pub(super) last: Option<Revision>,
+    parts: HashMap<Uuid, Bytes>,
+    committed: Option<(Revision, Bytes)>,
+    /// Nothing is left to be done.
+    pub(super) closed: bool,
+}
+
+impl Batch {
+    pub(super) async fn load(store: &dyn EventStore, id: Uuid) -> Result<Self, ReadError> {
+        let stream = stream(id);
+        let mut batch = Self {
+            id,
+            last: None,
+            parts: HashMap::new(),
+            committed: None,
+            closed: false,
+        };
+        loop {
+            let page = store
+                .read_stream(&stream, batch.last.map_or(0, |last| last.0 + 1), PAGE)
+                .await?;
+            let short = page.len() < PAGE;
+            page.into_iter().for_each(|event| batch.take(event));
+            if short {
+                return Ok(batch);
+            }
+        }
+    }
+
+    fn take(&mut self, event: StoredEvent) {
+        self.last = Some(event.revision);
+        match &*event.type_name {
+            STAGED => {
+                self.parts.insert(event.id, event.data);
+            }
+            COMMITTED => self.committed = Some((event.revision, event.data)),
+            FINISHED | REFUSED => self.closed = true,
+            _ => {}
+        }
+    }
+
+    /// Where it was committed, if it was.
+    pub(super) fn committed(&self) -> Option<Revision> {
+        self.committed.as_ref().map(|(revision, _)| *revision)
+    }
+
+    /// Where it was committed, and what is to be appended: checked against the digests of the commit.
+    pub(super) fn content(&self) -> Result<(Revision, Vec<StreamAppend>), AppendError> {
+        let damaged = || AppendError::Unavailable(format!("batch {} does not hold what was committed", self.id));
+        let (revision, committed) = self.committed.as_ref().ok_or_else(damaged)?;
+        let committed: Committed = serde_json::from_slice(committed).map_err(|_| damaged())?;
+        let mut group: Vec<StreamAppend> = Vec::with_capacity(committed.streams);
+        for name in &committed.parts {
+            let data = self
+                .parts
+                .get(&name.id)
+                .filter(|data| sha256(data) == name.sha256)
+                .ok_or_else(damaged)?;
+            let part: Part = serde_json::from_slice(data).map_err(|_| damaged())?;
+            for fragment in part.streams {
+                let stream: StreamName = fragment.stream.parse().map_err(|_| damaged())?;
+                let copies = fragment.events.into_iter().map(Copy::into_event);
+                let events = copies.collect::<Option<Vec<_>>>().ok_or_else(damaged)?;
+                match group.last_mut() {
+                    Some(last) if last.stream == stream => last.events.extend(events),
+                    _ => group.push(StreamAppend {
+                        stream,
+                        expected: Expected::NoStream,
+                        events,
+                    }),
+                }
+            }
+        }
+        if group.len() != committed.streams {
+            return Err(damaged());
+        }
+        Ok((*revision, group))
+    }
+}
+
+/// The event that closes a batch.
+pub(super) fn outcome(id: Uuid, type_name: &'static str, without: &[StreamName], meta: Bytes) -> NewEvent {
+    let without: Vec<String> = without.iter().map(ToString::to_string).collect();
+    bookkeeping(
+        Uuid::new_v5(&id, b"outcome"),
+        type_name,
+        json(&Outcome { without: &without }),
+        meta,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(streams: u128, events: u128, bytes: usize) -> Vec<StreamAppend> {
+        let event = |n: u128| NewEvent {
+            id: Uuid::from_u128(n),
+            type_name: "Created".into(),
+            schema: 2,
+            data: vec![n as u8; bytes].into(),
+            meta: Bytes::from_static(b"{}"),
+        };
+        let append = |s: u128| StreamAppend {
+            stream: StreamName::new("cipher", Uuid::from_u128(s)),
+            expected: Expected::NoStream,
+            events: (0..events).map(|e| event(s * 1000 + e)).collect(),
+        };
+        (1..=streams).map(append).collect()
+    }
+
+    /// The batch as a store would give it back after `staging` was committed.
+    fn stored(staging: &Staging) -> Batch {
+        let mut batch = Batch {
+            id: staging.id,
+            last: None,
+            parts: HashMap::new(),
+            committed: None,
+            closed: false,
+        };
+        for (revision, event) in staging.appends(&batch).into_iter().flatten().enumerate() {
+            batch.take(StoredEvent {
+                position: Default::default(),
+                stream: stream(staging.id),
+                revision: Revision(revision as u64),
+                id: event.id,
+                type_name: event.type_name,
+                schema: event.schema,
+                recorded_at_micros: 0,
+                data: event.data,
+                meta: event.meta,
+            });
+        }
+        batch
+    }
+
+    #[test]
+    fn a_group_comes_back_from_its_batch_however_it_was_cut() {
+        for (streams, events, bytes) in [(2, 1, 10), (300, 1, 5_000), (3, 40, 30_000), (2, 2, 400_000)] {
+            let group = group(streams, events, bytes);
+            let staging = stage(&group, 1024 * 1024).unwrap();
+            assert!(staging.parts.iter().all(|part| part.data.len() <= PART_BYTES));
+            let batch = stored(&staging);
+            let last = batch.committed().unwrap();
+            assert!(batch.content().unwrap() == (last, group));
+        }
+    }
+
+    #[test]
+    fn a_small_group_is_staged_and_committed_by_one_append() {
+        let staging = stage(&group(5, 1, 1_000), 1024 * 1024).unwrap();
+        let batch = Batch {
+            id: staging.id,
+            last: None,
+            parts: HashMap::new(),
+            committed: None,
+            closed: false,
+        };
+        let types: Vec<Vec<_>> = staging
+            .appends(&batch)
+            .iter()
+            .map(|a| a.iter().map(|e| e.type_name.to_string()).collect())
+            .collect();
+        assert_eq!(types, [[STAGED, COMMITTED]]);
+        assert_eq!(
+            staging.appends(&stored(&staging)).concat().len(),
+            1,
+            "what is there is not staged again"
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_not_as_committed_is_not_used() {
+        let staging = stage(&group(2, 1, 10), 1024 * 1024).unwrap();
+        let mut batch = stored(&staging);
+        for data in batch.parts.values_mut() {
+            *data = json(&Part::default());
+        }
+        assert!(matches!(batch.content(), Err(AppendError::Unavailable(_))));
+    }
+
+    #[test]
+    fn an_event_that_fits_into_no_part_is_too_large() {
+        assert!(matches!(
+            stage(&group(2, 1, 800_000), 1024 * 1024),
+            Err(AppendError::TooLarge)
+        ));
+    }
+}
