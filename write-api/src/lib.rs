@@ -2,8 +2,11 @@
 //!
 //! What is *not* here: rules of the business. An `if` about them in a handler is a decision in the wrong crate.
 
+pub mod account;
+pub mod identity;
 pub mod vault;
 
+use account::AccountPorts;
 use axum::extract::FromRef;
 use commands::{context::Context, execute::Executor, ports::Directory};
 use domain::{
@@ -23,6 +26,8 @@ pub struct WriteApi {
     pub read: ReadApi,
     /// What people own.
     pub directory: Arc<dyn Directory>,
+    /// What routes about accounts work with.
+    pub account: Arc<AccountPorts>,
 }
 
 impl FromRef<WriteApi> for Authenticator {
@@ -76,10 +81,10 @@ impl WriteApi {
 
 /// All write routes of the API service.
 pub fn api_routes() -> Routes<WriteApi> {
-    vault::routes()
+    vault::routes().merge(account::routes())
 }
 
 /// All write routes of the identity service.
 pub fn identity_routes() -> Routes<WriteApi> {
-    Routes::new()
+    identity::routes()
 }

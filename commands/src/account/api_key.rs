@@ -1,22 +1,23 @@
 use super::{AccountError, live, secret::Proven, then};
-use crate::{execute::Command, ports::Ids};
+use crate::execute::Command;
 use domain::{
     account::user::{Secret, User, UserEvent},
     id::UserId,
     personal::Personal,
     time::Timestamp,
 };
+use uuid::Uuid;
 
 /// How many letters and digits an API key has.
 pub const KEY_LENGTH: usize = 30;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// A new API key: 30 letters and digits, each as likely as any other.
-pub fn new_api_key(ids: &dyn Ids) -> Secret {
+/// A new API key: 30 letters and digits, each as likely as any other, made from random ids.
+pub fn new_api_key(mut new_id: impl FnMut() -> Uuid) -> Secret {
     let mut key = String::with_capacity(KEY_LENGTH);
     while key.len() < KEY_LENGTH {
-        let id = ids.new_id();
+        let id = new_id();
         // bytes 6 and 8 of a random id are not all random; bytes from 248 on would favour the first letters
         let random = id
             .as_bytes()
@@ -97,22 +98,14 @@ mod tests {
         account::testing::{account, proven},
         testing::{ALICE, given},
     };
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use uuid::Uuid;
-
-    struct Counted(AtomicU64);
-
-    impl Ids for Counted {
-        fn new_id(&self) -> Uuid {
-            let n = self.0.fetch_add(1, Ordering::Relaxed);
-            Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), u64::MAX - n)
-        }
-    }
-
     #[test]
     fn a_key_has_thirty_letters_and_digits() {
-        let ids = Counted(AtomicU64::new(3));
-        let (Secret(one), Secret(other)) = (new_api_key(&ids), new_api_key(&ids));
+        let mut n = 3_u64;
+        let mut ids = || {
+            n += 1;
+            Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), u64::MAX - n)
+        };
+        let (Secret(one), Secret(other)) = (new_api_key(&mut ids), new_api_key(&mut ids));
         assert_eq!(one.len(), 30);
         assert!(one.bytes().all(|b| b.is_ascii_alphanumeric()));
         assert_ne!(one, other);

@@ -131,6 +131,17 @@ pub async fn devices_of(pool: &PgPool, user: UserId) -> Result<Vec<(DeviceId, De
     .collect()
 }
 
+/// The devices that call themselves `identifier`, at most 100: one client may be used with several accounts.
+pub async fn devices_called(pool: &PgPool, identifier: &str) -> Result<Vec<(UserId, DeviceId)>, sqlx::Error> {
+    sqlx::query("select user_id, device_id from read.device where identifier = $1 order by device_id limit 100")
+        .bind(identifier)
+        .fetch_all(pool)
+        .await?
+        .iter()
+        .map(|row| Ok((UserId(row.try_get(0)?), DeviceId(row.try_get(1)?))))
+        .collect()
+}
+
 /// One consistent view of all tables, for as long as it is held.
 pub async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     pool.begin_with("begin isolation level repeatable read read only").await

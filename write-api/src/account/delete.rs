@@ -1,0 +1,81 @@
+//! The end of an account.
+
+use super::{
+    check::Checks,
+    email::LinkRequest,
+    limit,
+    secret::{Accept, SecretRequest, verification_failed},
+};
+use crate::WriteApi;
+use axum::extract::State;
+use commands::{
+    account::{DeleteAccount, RequestDeletion, find, secret::Proven},
+    context::Context,
+    ports::TokenPurpose,
+};
+use domain::id::UserId;
+use serde::Deserialize;
+use web::{Answer, Anyone, Body, Caller, Problem, Routes};
+
+/// The routes.
+pub fn routes() -> Routes<WriteApi> {
+    Routes::new()
+        .delete("/accounts", delete)
+        .post("/accounts/delete", delete)
+        .post("/accounts/delete-recover", request)
+        .post("/accounts/delete-recover-token", delete_by_link)
+}
+
+async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Proven) -> Answer<()> {
+    let devices = app.directory.devices_of(user).await?;
+    let command = DeleteAccount { user, proven, devices };
+    let done = app.executor.transact(context, &command).await?;
+    app.settle(done.position).await?;
+    app.end_sessions(user).await;
+    Ok(())
+}
+
+/// `DELETE /accounts`, and `POST /accounts/delete` for older clients.
+async fn delete(caller: Caller, State(app): State<WriteApi>, Body(request): Body<SecretRequest>) -> Answer<()> {
+    let secret = request.value()?;
+    let user = app.owner(&caller).await?;
+    let proven = app
+        .prove(&caller, &user, secret, Accept::Either, verification_failed)
+        .await?;
+    carry_out(&app, &app.context(&caller), caller.id, proven).await
+}
+
+/// `DeleteRecoverRequestModel`.
+#[derive(Debug, Deserialize)]
+struct RecoverRequest {
+    email: Option<String>,
+}
+
+/// `POST /accounts/delete-recover`: the same answer, as fast, whether there is such an account or not.
+async fn request(anyone: Anyone, State(app): State<WriteApi>, Body(request): Body<RecoverRequest>) -> Answer<()> {
+    let mut checks = Checks::new();
+    let email = checks.email("Email", request.email.as_deref());
+    checks.done()?;
+    app.account.count(limit::MAIL_FROM, limit::from(anyone.ip)).await?;
+    app.account.count(limit::MAIL_TO, email.as_str()).await?;
+    let work = app.clone();
+    app.account.later(async move {
+        let asked = async {
+            if let Some(found) = find(&work.executor, work.account.addresses.as_ref(), &email).await? {
+                let command = RequestDeletion { user: found.id };
+                work.executor.execute(&work.context_of(&anyone), &command).await?;
+            }
+            Ok::<(), Problem>(())
+        };
+        if let Err(problem) = asked.await {
+            tracing::warn!(status = %problem.status(), "the end of an account was asked for in vain");
+        }
+    })
+}
+
+/// `POST /accounts/delete-recover-token`.
+async fn delete_by_link(anyone: Anyone, State(app): State<WriteApi>, Body(request): Body<LinkRequest>) -> Answer<()> {
+    app.account.count(limit::ASK_FROM, limit::from(anyone.ip)).await?;
+    let (user, proven) = request.proven(&app, TokenPurpose::DeleteAccount).await?;
+    carry_out(&app, &app.context_of(&anyone).by(user), user, proven).await
+}

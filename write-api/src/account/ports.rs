@@ -1,0 +1,83 @@
+//! What routes about accounts work with.
+
+use commands::{
+    account::LoginRefusals,
+    ports::{AddressIndex, PasswordHasher, Proofs, refresh_tokens::RefreshTokens, shared_state::RateLimiter},
+};
+use std::{future::Future, sync::Arc};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use web::{Answer, Problem};
+
+/// How many pieces of work may go on after their request was answered.
+const BACKGROUND: usize = 64;
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signups {
+    /// Whether anybody may.
+    pub open: bool,
+    /// Whether the address must be proved by mail before.
+    pub verify: bool,
+}
+
+/// What routes about accounts work with.
+pub struct AccountPorts {
+    /// Hashes master password hashes.
+    pub passwords: Arc<dyn PasswordHasher>,
+    /// Finds addresses.
+    pub addresses: Arc<dyn AddressIndex>,
+    /// Tokens and codes of mails.
+    pub proofs: Arc<dyn Proofs>,
+    /// Logins that clients keep alive.
+    pub sessions: Arc<dyn RefreshTokens>,
+    /// How often something may be tried.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Refused logins on their way into the log: [`LoginRefusals::flush`] wants calling every few seconds,
+    /// [`LoginRefusals::finish`] at the end.
+    pub refusals: LoginRefusals,
+    /// Who may register.
+    pub signups: Signups,
+    /// Work that goes on after its request was answered: to be closed and waited for at the end.
+    pub background: TaskTracker,
+    room: Arc<Semaphore>,
+}
+
+impl AccountPorts {
+    /// These ports.
+    pub fn new(
+        passwords: Arc<dyn PasswordHasher>,
+        addresses: Arc<dyn AddressIndex>,
+        proofs: Arc<dyn Proofs>,
+        sessions: Arc<dyn RefreshTokens>,
+        limiter: Arc<dyn RateLimiter>,
+        signups: Signups,
+    ) -> Self {
+        Self {
+            passwords,
+            addresses,
+            proofs,
+            sessions,
+            limiter,
+            refusals: LoginRefusals::new(),
+            signups,
+            background: TaskTracker::new(),
+            room: Arc::new(Semaphore::new(BACKGROUND)),
+        }
+    }
+
+    /// Does `work` after the answer, so that the time it takes tells nobody whether there is an account.
+    ///
+    /// # Errors
+    /// 503 if too much is going on already.
+    pub(crate) fn later(&self, work: impl Future<Output = ()> + Send + 'static) -> Answer<()> {
+        let room = Arc::clone(&self.room)
+            .try_acquire_owned()
+            .map_err(|_| Problem::unavailable())?;
+        self.background.spawn(async move {
+            work.await;
+            drop(room);
+        });
+        Ok(())
+    }
+}
