@@ -3,162 +3,14 @@
 //! Every route of the fixture gets bodies that are no JSON, JSON of the wrong form, fields of wrong types, texts with NUL,
 //! texts that only look sealed, and much too much. The vault before and after is the same.
 
-use std::sync::OnceLock;
+mod body;
+mod target;
 
-use futures::StreamExt as _;
+use body::{odd_values, places, unreadable_bodies};
 use reqwest::Method;
 use serde_json::{Value, json};
+use target::{Target, routes};
 use tests::client::item::{self, Kind};
-use tests::client::{Account, Answer, Client};
-use tests::server::Server;
-use uuid::Uuid;
-
-use crate::compare::assert_same;
-
-struct Route {
-    method: Method,
-    path: &'static str,
-    fields: Vec<&'static str>,
-}
-
-fn routes() -> &'static [Route] {
-    static ROUTES: OnceLock<Vec<Route>> = OnceLock::new();
-    ROUTES.get_or_init(|| {
-        let lines = include_str!("../fixtures/routes.tsv")
-            .lines()
-            .filter(|line| !line.starts_with('#'));
-        lines.map(route).collect()
-    })
-}
-
-fn route(line: &'static str) -> Route {
-    let mut columns = line.split('\t');
-    let mut next = || columns.next().expect("three columns");
-    let (method, path, fields) = (next(), next(), next());
-    let fields = fields.split(',').filter(|field| !field.is_empty()).collect();
-    Route {
-        method: Method::from_bytes(method.as_bytes()).expect("a method"),
-        path,
-        fields,
-    }
-}
-
-/// Routes that need no body to do what they do: with a body that cannot be read they do it all the same.
-fn acts_without_body(route: &Route) -> bool {
-    route.method != Method::GET && route.fields.is_empty()
-}
-
-/// A vault with one item of each kind and a folder; paths point into it unless the route acts without a body.
-struct Target {
-    client: Client,
-    item: String,
-    folder: String,
-    user: Uuid,
-}
-
-impl Target {
-    async fn new() -> (Account, Self) {
-        let (account, client) = Server::shared().await.member("target").await;
-        let folder = client.create_folder(&account, "folder").await;
-        for kind in Kind::ALL {
-            client
-                .post(
-                    "/api/ciphers",
-                    &item::seal(&account.user_key, &item::full(kind, "item")),
-                )
-                .await
-                .ok();
-        }
-        let item = client.create_login(&account, "target").await;
-        let user = client.user_id().await;
-        (
-            account,
-            Self {
-                client,
-                item,
-                folder,
-                user,
-            },
-        )
-    }
-
-    fn path(&self, route: &Route) -> String {
-        let id = match route.path {
-            _ if acts_without_body(route) => Uuid::new_v4().to_string(),
-            path if path.starts_with("/api/folders") => self.folder.clone(),
-            path if path.starts_with("/api/users") => self.user.to_string(),
-            _ => self.item.clone(),
-        };
-        route
-            .path
-            .replace("{id}", &id)
-            .replace("{identifier}", &self.client.device().identifier)
-    }
-
-    async fn ask(&self, route: &Route, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
-        let request = self
-            .client
-            .request(route.method.clone(), path)
-            .header("Content-Type", content_type)
-            .body(body);
-        self.client
-            .try_send(request)
-            .await
-            .unwrap_or_else(|e| panic!("{} {path}: no answer: {e:?}", route.method))
-    }
-
-    /// Sends all of these a few at a time; panics with every answer that is a server error.
-    async fn none_breaks(&self, attacks: Vec<(&Route, String, String, Vec<u8>)>) {
-        let before = self.client.vault().await;
-        let sent = attacks.len();
-        let broken: Vec<String> = futures::stream::iter(attacks)
-            .map(|(route, path, content_type, body)| async move {
-                let shown: String = String::from_utf8_lossy(&body).chars().take(200).collect();
-                let answer = self.ask(route, &path, &content_type, body).await;
-                (answer.status >= 500).then(|| {
-                    format!(
-                        "{} {path} {content_type} {shown:?}: {} {}",
-                        route.method, answer.status, answer.text
-                    )
-                })
-            })
-            .buffer_unordered(24)
-            .filter_map(|broken| async { broken })
-            .collect()
-            .await;
-        assert!(
-            broken.is_empty(),
-            "{} of {sent} answers are server errors:\n{}",
-            broken.len(),
-            broken[..broken.len().min(20)].join("\n")
-        );
-        let after = self.client.vault().await;
-        assert_same(&before, &after);
-    }
-}
-
-fn unreadable_bodies() -> Vec<(&'static str, Vec<u8>)> {
-    let json = "application/json";
-    vec![
-        (json, b"".to_vec()),
-        (json, b"null".to_vec()),
-        (json, b"{".to_vec()),
-        (json, b"[]".to_vec()),
-        (json, b"[{}]".to_vec()),
-        (json, b"12".to_vec()),
-        (json, b"\"text\"".to_vec()),
-        (json, b"{\"name\":\x00}".to_vec()),
-        (json, b"{\"name\":\"\xff\xfe\"}".to_vec()),
-        (json, b"{\"name\":\"\\ud800\"}".to_vec()),
-        (json, b"\xef\xbb\xbf{}x".to_vec()),
-        (json, b"{\"a\":1e999}".to_vec()),
-        (json, "[".repeat(100_000).into_bytes()),
-        (json, "{\"a\":".repeat(100_000).into_bytes()),
-        ("application/xml", b"<a/>".to_vec()),
-        ("multipart/form-data; boundary=x", b"--x\r\n\r\n".to_vec()),
-        ("application/x-www-form-urlencoded", b"name=%00&=&&%zz".to_vec()),
-    ]
-}
 
 #[tokio::test]
 async fn bodies_that_cannot_be_read_break_nothing() {
@@ -170,28 +22,6 @@ async fn bodies_that_cannot_be_read_break_nothing() {
         }
     }
     target.none_breaks(attacks).await;
-}
-
-/// Values that no field of a request may have without harm; `null` is left out, for it may mean "none".
-fn odd_values() -> Vec<Value> {
-    vec![
-        json!(-1),
-        json!(1e300),
-        json!(18_446_744_073_709_551_615_u64),
-        json!({}),
-        json!({"object": {"object": []}}),
-        json!([[]]),
-        json!(["x"]),
-        json!("\u{0}"),
-        json!("2.\u{0}|a|b"),
-        json!("2.%%%|###|!!!"),
-        json!("2.AAAA|AAAA|AAAA|AAAA"),
-        json!("99.AAAA|AAAA|AAAA"),
-        json!("\u{202e}\u{feff}😀".repeat(50)),
-        json!("x".repeat(100_000)),
-        json!("00000000-0000-0000-0000-000000000000"),
-        json!("0001-01-01T00:00:00Z"),
-    ]
 }
 
 #[tokio::test]
@@ -221,23 +51,6 @@ async fn fields_of_wrong_types_break_nothing() {
         }
     }
     target.none_breaks(attacks).await;
-}
-
-/// The places of all values inside `value`, as JSON pointers.
-fn places(value: &Value, place: &str, found: &mut Vec<String>) {
-    let mut visit = |name: &str, value: &Value| {
-        let place = format!("{place}/{name}");
-        found.push(place.clone());
-        places(value, &place, found);
-    };
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| visit(name, value)),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .for_each(|(index, value)| visit(&index.to_string(), value)),
-        _ => {}
-    }
 }
 
 #[tokio::test]

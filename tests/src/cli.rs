@@ -36,6 +36,21 @@ impl Version {
 /// Longer than any command takes, even with a compiler beside it.
 const COMMAND_ENDS_WITHIN: Duration = Duration::from_secs(180);
 
+/// Loaded into the client before anything else: moves its clock.
+const CLOCK: &str = r"
+const ahead = HOURS * 3600 * 1000;
+const Real = Date;
+globalThis.Date = class extends Real {
+  constructor(...given) {
+    if (given.length === 0) super(Real.now() + ahead);
+    else super(...given);
+  }
+  static now() {
+    return Real.now() + ahead;
+  }
+};
+";
+
 /// What a command said and how it ended.
 #[derive(Debug, Clone)]
 pub struct Said {
@@ -52,6 +67,7 @@ pub struct Cli {
     ca: PathBuf,
     folder: tempfile::TempDir,
     session: Option<String>,
+    clock: Option<PathBuf>,
 }
 
 impl Cli {
@@ -64,6 +80,7 @@ impl Cli {
             ca: server.ca_path.clone(),
             folder: crate::place::folder("bw"),
             session: None,
+            clock: None,
         };
         cli.ok(&["config", "server", &server.https_url]).await;
         cli
@@ -99,6 +116,13 @@ impl Cli {
         let message = response(&self.run(&["unlock", password]).await)?;
         self.session = Some(session(&message));
         Ok(())
+    }
+
+    /// From now on the client believes it is this many hours later: its access token has run out, the server's clock has not.
+    pub fn clock_ahead(&mut self, hours: u32) {
+        let script = self.folder.path().join("clock.js");
+        std::fs::write(&script, CLOCK.replace("HOURS", &hours.to_string())).expect("the folder of a test is writable");
+        self.clock = Some(script);
     }
 
     /// Forgets the session key, as a new shell would.
@@ -171,6 +195,9 @@ impl Cli {
             std::env::vars().filter(|(name, _)| name.starts_with("BW_") || name.starts_with("BITWARDENCLI_"))
         {
             command.env_remove(name);
+        }
+        if let Some(clock) = &self.clock {
+            command.arg("--require").arg(clock);
         }
         command
             .arg("--no-deprecation")

@@ -200,11 +200,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         .unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))
 }
 
-/// Ports nobody listens on now. Another process may take one before the server does: then the server says so and ends.
+/// Ports nobody listens on now, outside the range outgoing connections take theirs from, so that they are still free when
+/// the server is started again.
 fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a loopback port is free"));
-    listeners.map(|listener| listener.local_addr().expect("a listener has an address").port())
+    let mut listeners = Vec::new();
+    while listeners.len() < N {
+        let candidate = 20_000 + rand::random_range(0..12_000);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", candidate)) {
+            listeners.push((listener, candidate));
+        }
+    }
+    std::array::from_fn(|index| listeners[index].1)
 }
 
 /// Whether `path` lies in a folder that exists, for messages.

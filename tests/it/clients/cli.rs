@@ -108,3 +108,21 @@ async fn the_client_is_logged_out_when_all_sessions_are_ended() {
     cli.refused(&["sync", "--force"]).await;
     assert_eq!(cli.ok(&["status"]).await["template"]["status"], "unauthenticated");
 }
+
+#[tokio::test]
+async fn a_client_whose_access_token_has_run_out_gets_a_new_one_by_itself() {
+    let server = Server::shared().await;
+    let (account, client) = journey::member(server, "expired").await;
+    let mut cli = Cli::new(Version::Current, server).await;
+    cli.login(&account).await;
+    cli.clock_ahead(2);
+    let made = cli
+        .create("item", &journey::written(Kind::SecureNote, "Two hours later"))
+        .await;
+    assert!(client.details(&journey::text(&made, "id")).await["name"].is_string());
+    cli.ok(&["sync", "--force"]).await;
+
+    let body = json!({"masterPasswordHash": account.password_hash()});
+    client.post("/api/accounts/security-stamp", &body).await.ok_empty();
+    cli.refused(&["sync", "--force"]).await;
+}
