@@ -46,7 +46,7 @@ impl Reader {
             options.forwards()
         };
         let options = &options;
-        let read = |client: Client| async move { drain(client.read_all(&options).await?).await }.boxed();
+        let read = |client: Client| async move { drain(client.read_all(options).await?).await }.boxed();
         let mut events = self.call(read).await.map_err(unavailable)?;
         if inclusive {
             events.retain(|e| Some(e.position.commit) > from);

@@ -3,6 +3,8 @@
 //! What is *not* here: subscriptions, persistent subscriptions, batch append, access rights, TLS, disks. It serves the
 //! calls that the adapter makes and deletion, and follows the server's rule for repeated appends to the letter.
 
+#![allow(clippy::result_large_err)] // tonic::Status is how gRPC methods refuse
+
 mod cluster;
 mod faults;
 mod log;

@@ -471,7 +471,7 @@ async fn create(store: Arc<dyn EventStore>, client: u128) -> Vec<(Vec<StreamAppe
     for n in 0..12 {
         let mut group = group(client << 32 | n, 10);
         if n % 2 == 0 {
-            group[0].stream.id = Uuid::from_u128(n << 64 | client / 2);
+            group[0].stream.id = Uuid::from_u128((n << 64) + client / 2);
         }
         match append_surely(&*store, group.clone()).await {
             Ok(_) => told.push((group, true)),
