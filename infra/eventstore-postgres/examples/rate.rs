@@ -19,7 +19,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let url = std::env::args().nth(1).ok_or("usage: rate postgres://user@host/empty_database")?;
+    let url = std::env::args()
+        .nth(1)
+        .ok_or("usage: rate postgres://user@host/empty_database")?;
     let pool = sqlx::PgPool::connect(&url).await?;
     migrate(&pool).await?;
     let store = Arc::new(PostgresStore::connect(&pool, Settings::default()).await?);
@@ -33,7 +35,10 @@ async fn main() -> Result<(), Failure> {
     let group = (0..10_000).map(|_| new_stream()).collect();
     let began = Instant::now();
     store.append(group).await?;
-    println!("one append to 10,000 streams: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "one append to 10,000 streams: {:.0} ms",
+        began.elapsed().as_secs_f64() * 1e3
+    );
 
     for page in [500, 2_000, 10_000] {
         read_everything(&store, page).await?;
@@ -100,11 +105,18 @@ fn append_to(stream: StreamName, expected: Expected) -> StreamAppend {
         data: Bytes::from_static(&DATA),
         meta: Bytes::from_static(&META),
     };
-    StreamAppend { stream, expected, events: vec![event] }
+    StreamAppend {
+        stream,
+        expected,
+        events: vec![event],
+    }
 }
 
 /// Spread out like random ones; the database was empty, so a count is enough to make them new.
 fn new_id() -> Uuid {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, &COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes())
+    Uuid::new_v5(
+        &Uuid::NAMESPACE_OID,
+        &COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes(),
+    )
 }

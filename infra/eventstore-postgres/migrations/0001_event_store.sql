@@ -34,7 +34,7 @@ create table es.event(
 );
 alter table es.event alter data set storage external; -- ciphertext and small JSON: no CPU for compressing it
 create unique index event_stream on es.event(category, stream_id, revision);
-create index event_recorded_at on es.event using brin(recorded_at) with (pages_per_range = 32, autosummarize = on);
+create index event_recorded_at on es.event using brin(recorded_at) with (pages_per_range = 32);
 
 -- History is only ever added to. Blanking the data of erased people says so first: set_config('es.scrub', 'on', true).
 create function es.only_add() returns trigger language plpgsql as $$

@@ -25,8 +25,8 @@ const OF_STREAMS: &str = "select e.*, r.o from unnest($1::text[], $2::uuid[], $3
 /// Head and events by one statement: one snapshot, one way to the database.
 const OF_ALL: &str = "select e.*, h.position from es.log_head h left join lateral ( \
       select position, category, stream_id, revision, event_id, type, schema, recorded_at, data, meta \
-      from es.event where position > $1 order by position limit $2) e on true";
-const HEAD: &str = "select position from es.log_head";
+      from es.event where position > $1 order by position limit $2) e on true where h.one";
+const HEAD: &str = "select position from es.log_head where one";
 
 /// The place of the extra column behind those of an event.
 const EXTRA: usize = 10;

@@ -98,10 +98,10 @@ pub(super) async fn records_of_one_stream_appended_at_once_each_have_their_place
         .map(|n| sample.append(&stream, Expected::Any, n % 3 + 1))
         .collect();
     let answers = futures::future::join_all(asks.iter().map(|ask| append(store, ask.clone()))).await;
+    let answers: Vec<_> = answers.into_iter().collect::<Result<_, _>>().unwrap();
     let stored = store.read_stream(&stream, 0, 1_000).await.unwrap();
     assert_eq!(stored.len(), 120);
-    for (ask, answer) in asks.iter().zip(answers) {
-        let done = answer.unwrap();
+    for (ask, done) in asks.iter().zip(answers) {
         let last = done.revision.0 as usize;
         let lying_there = &stored[last + 1 - ask.events.len()..=last];
         assert!(
@@ -128,7 +128,7 @@ pub(super) async fn of_many_who_expect_the_same_one_wins(store: &dyn EventStore)
         let tries: Vec<_> = (0..8).map(|_| sample.append(&stream, after(len), 1)).collect();
         let answers = futures::future::join_all(tries.into_iter().map(|a| append(store, a))).await;
         let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-        assert_eq!((won.len(), lost.len()), (1, 7));
+        assert_eq!((won.len(), lost.len()), (1, 7), "{won:?} {lost:?}");
         assert!(
             lost.iter().all(|answer| *answer == conflict(&stream, Some(len))),
             "{lost:?}"
