@@ -30,7 +30,7 @@ use read_api::{About, ReadApi, sync::Bodies};
 use redis_adapter::{InProcess, RedisShared};
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 use web::Authenticator;
-use write_api::{WriteApi, account::ports::AccountPorts};
+use write_api::{WriteApi, account::{AccountPorts, Signups as WhoMayRegister}};
 
 /// How many folded states are kept to start reading from.
 const BASELINES: usize = 65_536;
@@ -118,7 +118,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
         Arc::new(HmacProofs::new(&*keys.secret("proofs")?)),
         Arc::new(ops::PostgresRefreshTokens::new(stores.pool.clone(), &*keys.secret("refresh")?)),
         limiter(config)?,
-        write_api::account::ports::Signups { open, verify: config.signups_verify },
+        WhoMayRegister { open, verify: config.signups_verify },
     );
     Ok(WriteApi {
         executor,
