@@ -1,6 +1,6 @@
 //! The command line: types only; `main.rs` hands each command to its module.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Server for Bitwarden clients whose database is its event history.
@@ -111,7 +111,7 @@ pub enum Audit {
 
 /// What to export.
 #[derive(Debug, Args)]
-#[group(id = "subject", required = true, multiple = false, args = ["user", "organization"])]
+#[command(group(ArgGroup::new("subject").required(true).args(["user", "organization"])))]
 pub struct AuditExport {
     /// User id or mail address.
     #[arg(long)]
