@@ -183,4 +183,20 @@ mod tests {
             assert_eq!(Cli::try_parse_from(line).unwrap().config, Some("x.toml".into()));
         }
     }
+
+    #[test]
+    fn the_commands_of_deployment_files_exist() {
+        let unit = include_str!("../../deploy/annalock.service");
+        let start = unit
+            .lines()
+            .find_map(|l| l.strip_prefix("ExecStart=/usr/local/bin/"))
+            .unwrap();
+        assert!(matches!(Cli::parse_from(start.split(' ')).command, Command::Run { .. }));
+        let image = include_str!("../../deploy/Dockerfile");
+        assert!(image.contains(r#"CMD ["run", "all"]"#) && image.contains(r#"annalock", "healthcheck"]"#));
+        assert!(matches!(
+            Cli::parse_from(["annalock", "healthcheck"]).command,
+            Command::Healthcheck
+        ));
+    }
 }
