@@ -36,9 +36,10 @@ install_missing() {
     fi
     say "Installing: ${missing[*]}"
     # PostgreSQL's package would make and start a cluster of its own; we bring ours.
-    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-        mkdir -p /etc/postgresql-common
-        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    local conf=/etc/postgresql-common/createcluster.conf
+    if [[ " ${missing[*]} " == *" postgresql "* ]] && ! grep -qs '^create_main_cluster *= *false' "$conf"; then
+        mkdir -p "${conf%/*}"
+        echo 'create_main_cluster = false' >>"$conf"
     fi
     # No package starts a service while we install.
     local policy=/usr/sbin/policy-rc.d made=no
