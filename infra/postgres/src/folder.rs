@@ -28,9 +28,14 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for `folder`, which must be an absolute path. The socket lies in it, or, where that path would be
-    /// longer than the 107 bytes an address can hold, in a short folder named after a hash of it.
+    /// The layout for `folder`. The socket lies in it, or, where that path would be longer than the 107 bytes an address
+    /// can hold, in a short folder named after a hash of it. A folder that exists is named by its real path, so that
+    /// every way to it gives the same layout.
     pub fn of(folder: &Path) -> Self {
+        let folder = &folder
+            .canonicalize()
+            .or_else(|_| std::path::absolute(folder))
+            .unwrap_or_else(|_| folder.to_owned());
         let inside = folder.join("run");
         let socket = if inside.as_os_str().len() + SOCKET_NAME.len() <= SOCKET_PATH_LIMIT {
             inside

@@ -1,6 +1,6 @@
 //! The command line: types only; `main.rs` hands each command to its module.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Server for Bitwarden clients whose database is its event history.
@@ -111,7 +111,7 @@ pub enum Audit {
 
 /// What to export.
 #[derive(Debug, Args)]
-#[group(id = "subject", required = true, multiple = false, args = ["user", "organization"])]
+#[command(group(ArgGroup::new("subject").required(true).args(["user", "organization"])))]
 pub struct AuditExport {
     /// User id or mail address.
     #[arg(long)]
@@ -182,5 +182,21 @@ mod tests {
         ] {
             assert_eq!(Cli::try_parse_from(line).unwrap().config, Some("x.toml".into()));
         }
+    }
+
+    #[test]
+    fn the_commands_of_deployment_files_exist() {
+        let unit = include_str!("../../deploy/annalock.service");
+        let start = unit
+            .lines()
+            .find_map(|l| l.strip_prefix("ExecStart=/usr/local/bin/"))
+            .unwrap();
+        assert!(matches!(Cli::parse_from(start.split(' ')).command, Command::Run { .. }));
+        let image = include_str!("../../deploy/Dockerfile");
+        assert!(image.contains(r#"CMD ["run", "all"]"#) && image.contains(r#"annalock", "healthcheck"]"#));
+        assert!(matches!(
+            Cli::parse_from(["annalock", "healthcheck"]).command,
+            Command::Healthcheck
+        ));
     }
 }

@@ -146,6 +146,7 @@ pub fn write_whole(path: &Path, text: &[u8], mode: u32) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let _ = fs::remove_file(&beside); // left by a crash; its mode could be wrong
         let mut file = File::options().write(true).create_new(true).mode(mode).open(&beside)?;
+        file.set_permissions(Permissions::from_mode(mode))?; // whatever the umask says
         file.write_all(text)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;

@@ -1,10 +1,15 @@
 //! The database of this process: given by setting, or a private one that we run.
 
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, Sharing};
 use crate::readiness::Readiness;
 use anyhow::Result;
-use private_postgres::{Health, Options, PrivatePostgres};
+use private_postgres::{Health, Layout, Options, PrivatePostgres};
+use sqlx::{Connection, PgConnection};
+use std::time::Duration;
+
+/// A running private server answers within this.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// An address, and the server behind it if it is ours.
 #[derive(Debug)]
@@ -36,6 +41,35 @@ impl Database {
         })
     }
 
+    /// For a command beside `run`: the database of the program that runs on this data folder, if one does, else as
+    /// [`Database::open`]. Keep the data folder until the database is closed.
+    ///
+    /// # Errors
+    /// As [`Database::open`], and when the data folder is in use but its database does not answer.
+    pub async fn for_command(config: &Config) -> Result<(Self, Option<DataDir>)> {
+        if let Some(url) = &config.database_url {
+            return Ok((
+                Self {
+                    url: url.expose().to_owned(),
+                    private: None,
+                },
+                None,
+            ));
+        }
+        let layout = Layout::of(&config.data_dir.join("postgres"));
+        if layout.has_socket() && answers(&layout.url()).await {
+            return Ok((
+                Self {
+                    url: layout.url(),
+                    private: None,
+                },
+                None,
+            ));
+        }
+        let data = DataDir::open(&config.data_dir, Sharing::Alone)?;
+        Ok((Self::open(config, &data).await?, Some(data)))
+    }
+
     /// Address for sqlx; it may hold a password.
     pub fn url(&self) -> &str {
         &self.url
@@ -62,5 +96,12 @@ impl Database {
         if let Some(private) = self.private {
             private.stop().await;
         }
+    }
+}
+
+async fn answers(url: &str) -> bool {
+    match tokio::time::timeout(ANSWER_WITHIN, PgConnection::connect(url)).await {
+        Ok(Ok(connection)) => connection.close().await.is_ok(),
+        _ => false,
     }
 }

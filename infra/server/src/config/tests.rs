@@ -207,3 +207,45 @@ fn the_manual_lists_exactly_the_settings_of_the_code() {
         .collect();
     assert_eq!(rows, wanted);
 }
+
+#[test]
+fn files_for_deployment_use_settings_that_exist() {
+    let files = [
+        include_str!("../../../../docker-compose.yml"),
+        include_str!("../../../deploy/Dockerfile"),
+        include_str!("../../../deploy/annalock.service"),
+        include_str!("../../../deploy/Caddyfile"),
+        include_str!("../../../deploy/nginx.conf"),
+        include_str!("../../../run"),
+        include_str!("../../../machine.sh"),
+    ];
+    let mut seen = 0;
+    for text in files {
+        for (at, _) in text.match_indices("ANNALOCK_") {
+            let name: String = text[at..]
+                .chars()
+                .take_while(|c| c.is_ascii_uppercase() || *c == '_')
+                .collect();
+            let known = setting::find(name.strip_suffix("_FILE").unwrap_or(&name));
+            assert!(known.is_some(), "{name} is not a setting");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "only {seen} found");
+}
+
+#[test]
+fn the_environment_of_the_container_is_accepted() {
+    let text = include_str!("../../../deploy/Dockerfile");
+    let words = text
+        .split_whitespace()
+        .filter_map(|w| w.split_once('='))
+        .filter(|(n, _)| n.starts_with("ANNALOCK_"));
+    let env: Vec<(&str, &str)> = words.collect();
+    let config = load(&env).unwrap();
+    assert_eq!(config.ops_bind.unwrap().to_string(), "0.0.0.0:9090");
+    assert_eq!(
+        (config.data_dir.as_path(), config.warnings.len()),
+        (Path::new("/data"), 0)
+    );
+}
