@@ -1,6 +1,7 @@
 //! Puts the parts together: which adapter stands behind which port, and which routes stand where.
 
 use crate::{
+    accounts,
     directory::ReadModelDirectory,
     feed::Feed,
     keys::Keys,
@@ -11,7 +12,7 @@ use anyhow::Context as _;
 use axum::{Router, extract::DefaultBodyLimit, http::StatusCode};
 use commands::{
     execute::Executor,
-    ports::{EventStore, Seal},
+    ports::{EventStore, Seal, shared_state::RateLimiter},
 };
 use eventstore_postgres::PostgresStore;
 use projections::{feed::Subscription, live::Live, runner::Runner};
@@ -21,7 +22,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use web::Authenticator;
-use write_api::WriteApi;
+use write_api::{WriteApi, account::Signups};
 
 /// How many folded states are kept to start reading from.
 const BASELINES: usize = 65_536;
@@ -39,8 +40,10 @@ pub struct Settings {
     pub database_connections: u32,
     /// Where clients find the server, without a slash at the end.
     pub public_url: String,
-    /// Whether anybody may register.
-    pub registration: bool,
+    /// Who may register.
+    pub signups: Signups,
+    /// Whether tries are counted.
+    pub rate_limits: bool,
 }
 
 /// The stores and keys every subcommand works with.
@@ -128,7 +131,7 @@ pub async fn compose(settings: &Settings, keys: &Keys, stores: Stores) -> anyhow
     let store: Arc<dyn EventStore> = Arc::clone(&stores.store) as _;
     let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
     let live = Arc::new(Live::default());
-    let background = run_projectors(&stores, &live);
+    let mut background = run_projectors(&stores, &live);
 
     let auth = Authenticator {
         tokens: Arc::new(keys.tokens(&settings.public_url)?),
@@ -144,7 +147,7 @@ pub async fn compose(settings: &Settings, keys: &Keys, stores: Stores) -> anyhow
         auth,
         about: Arc::new(About {
             public_url: settings.public_url.clone(),
-            registration: settings.registration,
+            registration: settings.signups.open,
         }),
         bodies: Arc::new(Bodies::new(SYNC_BYTES)),
     };
@@ -156,10 +159,16 @@ pub async fn compose(settings: &Settings, keys: &Keys, stores: Stores) -> anyhow
         keys.installation()?,
         BASELINES,
     );
+    let limiter = settings
+        .rate_limits
+        .then(|| Arc::new(redis_adapter::InProcess::default()) as Arc<dyn RateLimiter>);
+    let account = Arc::new(accounts::ports(keys, stores.pool.clone(), limiter, settings.signups)?);
+    background.push(accounts::record_refusals(Arc::clone(&account), executor.clone()));
     let write = WriteApi {
         executor,
         read: read.clone(),
         directory: Arc::new(ReadModelDirectory(stores.pool.clone())),
+        account,
     };
     Ok(App {
         router: router(read, write),

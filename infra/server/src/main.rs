@@ -1,5 +1,6 @@
 //! The program.
 
+mod accounts;
 mod compose;
 mod directory;
 mod feed;
@@ -18,7 +19,11 @@ async fn main() -> anyhow::Result<()> {
         database_url: postgres.url(),
         database_connections: 10,
         public_url: format!("http://{bind}"),
-        registration: true,
+        signups: write_api::account::Signups {
+            open: true,
+            verify: false,
+        },
+        rate_limits: std::env::var("ANNALOCK_RATE_LIMITS").as_deref() != Ok("off"),
     };
     let keys = keys::Keys::open(data.join("keys"))?;
     let stores = compose::Stores::open(&settings, &keys).await?;
