@@ -32,6 +32,8 @@ pub struct KurrentSettings {
     pub in_flight: usize,
     /// The most appends that wait for their turn; one more is [`AppendError::Busy`].
     pub queue: usize,
+    /// For the first connection.
+    pub connect: Duration,
     /// For one stream of an append, or one read, with all repetitions.
     pub deadline: Duration,
     /// For one try of these.
@@ -45,6 +47,7 @@ impl Default for KurrentSettings {
         Self {
             in_flight: 48,
             queue: 1024,
+            connect: Duration::from_secs(30),
             deadline: Duration::from_secs(10),
             each_try: Duration::from_secs(4),
             max_append_bytes: 1024 * 1024,
@@ -83,9 +86,9 @@ impl KurrentStore {
     /// the error is [`ConnectError::BadUrl`]. Later stores in the same process are free of that.
     ///
     /// # Errors
-    /// [`ConnectError`]; `Unreachable` after [`KurrentSettings::deadline`].
+    /// [`ConnectError`]; `Unreachable` after [`KurrentSettings::connect`].
     pub async fn connect(url: &str, settings: KurrentSettings) -> Result<Self, ConnectError> {
-        let link = Arc::new(Link::open(url, Instant::now() + settings.deadline).await?);
+        let link = Arc::new(Link::open(url, Instant::now() + settings.connect).await?);
         let reader = Reader {
             link,
             deadline: settings.deadline,

@@ -438,7 +438,7 @@ async fn a_connection_string_that_cannot_be_read_is_said_so() {
 #[tokio::test]
 async fn where_nobody_answers_connecting_ends_at_the_deadline() {
     let settings = KurrentSettings {
-        deadline: Duration::from_millis(300),
+        connect: Duration::from_millis(300),
         ..KurrentSettings::default()
     };
     let nobody = KurrentStore::connect("esdb://127.0.0.1:1?tls=false&discoveryInterval=20", settings).await;
@@ -476,6 +476,7 @@ async fn events_in_a_cluster_hold_the_contract_whoever_leads() {
             }
         }
     });
-    tests::contract::holds(|| async { Arc::new(store(&double).await) as Arc<dyn EventStore> }).await;
+    let store: Arc<dyn EventStore> = Arc::new(store(&double).await);
+    tests::contract::holds(|| async { Arc::clone(&store) }).await;
     elections.abort();
 }

@@ -461,7 +461,8 @@ async fn a_writer_that_was_stopped_is_resumed_in_the_background() {
 #[tokio::test(flavor = "multi_thread")]
 async fn staging_changes_nothing_of_the_contract() {
     let double = Double::start().unwrap();
-    let store = || async { Arc::new(StagedStore::new(on(&double).await)) as Arc<dyn EventStore> };
+    let inner = on(&double).await;
+    let store = || async { Arc::new(StagedStore::new(Arc::clone(&inner))) as Arc<dyn EventStore> };
     tests::contract::holds(store).await;
 }
 
