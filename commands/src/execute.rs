@@ -11,7 +11,7 @@ use crate::{
 };
 use baseline::Baselines;
 use domain::{
-    event::{Aggregate, DecodeError, Position},
+    event::{Aggregate, DecodeError, Position, StreamName},
     fault::{Fault, FaultKind},
     id::{CommandId, SubjectId},
     time::Timestamp,
@@ -20,7 +20,9 @@ use std::{future::Future, sync::Arc};
 use uuid::Uuid;
 
 /// How often a command is decided anew when a stream it read was changed under it.
-const MAX_TRIES: usize = 5;
+///
+/// After the first conflict the tries of this process take turns, so this bounds what other processes can do to it.
+const MAX_TRIES: usize = 20;
 
 /// A wish about one thing.
 pub trait Command: Send + Sync {
@@ -138,7 +140,18 @@ pub struct Executor {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     baselines: Arc<Baselines>,
+    turns: Arc<Turns>,
     installation: SubjectId,
+}
+
+/// Who was overtaken on a stream decides again one after the other, not all at once.
+#[derive(Default)]
+struct Turns([tokio::sync::Mutex<()>; 32]);
+
+impl Turns {
+    async fn take(&self, stream: &StreamName) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0[stream.id.as_u128() as usize % self.0.len()].lock().await
+    }
 }
 
 impl Executor {
@@ -158,6 +171,7 @@ impl Executor {
             clock,
             ids,
             baselines: Arc::new(Baselines::new(baselines)),
+            turns: Arc::default(),
             installation,
         }
     }
@@ -230,6 +244,7 @@ impl Executor {
         context: &Context,
         transaction: &T,
     ) -> Result<Done<T::Output>, ExecuteError<T::Error>> {
+        let mut turn = None;
         for attempt in 0..MAX_TRIES {
             // another try is another command: its events may differ, so their ids must
             let mut unit = Unit::new(self, CommandId(self.ids.new_id()));
@@ -238,6 +253,9 @@ impl Executor {
                 Ok(position) => return Ok(Done { value, position }),
                 Err(ExecuteError::Append(AppendError::Conflict { stream, .. })) => {
                     tracing::debug!(stream.name = %stream, attempt, "decided anew: the stream was changed meanwhile");
+                    if turn.is_none() {
+                        turn = Some(self.turns.take(&stream).await);
+                    }
                 }
                 Err(e) => return Err(e),
             }

@@ -4,6 +4,7 @@ pub mod bulk;
 pub mod cipher;
 pub mod folder;
 pub mod import;
+pub mod purge;
 
 use crate::WriteApi;
 use web::Routes;
@@ -14,4 +15,5 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(cipher::routes())
         .merge(bulk::routes())
         .merge(import::routes())
+        .merge(purge::routes())
 }

@@ -19,8 +19,9 @@ use anyhow::{Context as _, Result};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, Version, header},
     middleware::{self, Next},
+    response::{IntoResponse, Response},
 };
 use commands::{execute::Executor, ports::Seal};
 use domain::event::Position;
@@ -28,8 +29,9 @@ use passwords::{Argon2Hasher, HmacProofs};
 use projections::{feed::Subscription, live::Live, runner::Runner};
 use read_api::{About, ReadApi, sync::Bodies};
 use redis_adapter::{InProcess, RedisShared};
-use std::{sync::Arc, thread::available_parallelism, time::Duration};
-use web::Authenticator;
+use std::{any::Any, sync::Arc, thread::available_parallelism, time::Duration};
+use tower_http::catch_panic::CatchPanicLayer;
+use web::{Authenticator, Problem};
 use write_api::{WriteApi, account::{AccountPorts, Signups as WhoMayRegister}};
 
 /// How many folded states are kept to start reading from.
@@ -209,6 +211,8 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
         router
             .fallback(async || StatusCode::NOT_FOUND)
             .layer(DefaultBodyLimit::max(MAX_BODY))
+            .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::internal().into_response()))
+            .layer(middleware::from_fn(close_after_unread_body))
             .layer(middleware::from_fn(move |request: Request, next: Next| {
                 next.run(address::note(request, &config.trusted_proxies))
             }))
@@ -222,6 +226,23 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
         by_service.push((service, finish(router)));
     }
     Composed { public: finish(public), by_service }
+}
+
+/// Bodies up to this many bytes are read to their end by the connection, whether a route looks at them or not.
+const DRAINED: u64 = 16 << 10;
+
+/// A connection whose request was answered before its body was read cannot be used again: says so, or the client would
+/// lose its next request on it.
+async fn close_after_unread_body(request: Request, next: Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let may_be_left = chunked || length.is_some_and(|length| length > DRAINED);
+    let http1 = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    if may_be_left && http1 && !response.status().is_success() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn router_of(service: Service, app: &WriteApi) -> Option<Router> {

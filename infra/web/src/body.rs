@@ -35,29 +35,29 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     } else {
         serde_json::from_slice(bytes)
     };
-    result.map_err(|e| Problem::field("$", describe(&e)))
+    result.map_err(|e| describe(&e))
 }
 
-fn describe(e: &serde_json::Error) -> String {
+fn describe(e: &serde_json::Error) -> Problem {
     use serde_json::error::Category;
-    match e.classify() {
-        Category::Data => {
-            let text = e.to_string();
-            match text.split('`').nth(1) {
-                Some(field) if text.starts_with("missing field") => format!("The {field} field is required."),
-                _ => format!(
-                    "The JSON value could not be converted (line {}, column {}).",
-                    e.line(),
-                    e.column()
-                ),
-            }
-        }
-        _ => format!(
-            "The request body is not valid JSON (line {}, column {}).",
-            e.line(),
-            e.column()
-        ),
+    let (line, column) = (e.line(), e.column());
+    if e.classify() != Category::Data {
+        return Problem::field("$", format!("The request body is not valid JSON (line {line}, column {column})."));
     }
+    let text = e.to_string();
+    match text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        Some(field) => {
+            let field = capital(field);
+            Problem::field(field.clone(), format!("The {field} field is required."))
+        }
+        None => Problem::field("$", format!("The JSON value could not be converted (line {line}, column {column}).")),
+    }
+}
+
+/// `ids` to `Ids`, as fields are named in answers about what is wrong.
+fn capital(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
 }
 
 /// Whether a member name begins with a capital: a cheap look at the bytes that may be wrong only towards yes.

@@ -93,6 +93,11 @@ impl Problem {
         problem
     }
 
+    /// 500: a fault of ours.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "An unhandled server error has occurred.")
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -122,10 +127,7 @@ impl<E: Fault> From<E> for Problem {
             }
             FaultKind::Internal => {
                 tracing::error!(error = %fault, "answered 500");
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "An unhandled server error has occurred.",
-                )
+                Self::internal()
             }
         }
     }
