@@ -266,9 +266,10 @@ fn parent_of(pid: u32) -> Option<u32> {
     stat(&pid.to_string(), 1)?.parse().ok()
 }
 
-/// Ended, even if nobody has asked how.
+/// Ended, even if nobody has asked how, and even if something else has its number by now.
 fn is_gone(pid: &str) -> bool {
-    stat(pid, 0).is_none_or(|state| state == "Z")
+    let name = std::fs::read_to_string(Path::new("/proc").join(pid).join("comm"));
+    name.is_ok_and(|name| name.trim() != "postgres") || stat(pid, 0).is_none_or(|state| state == "Z")
 }
 
 /// A field of what Linux says of a process, counted from behind its name.
