@@ -67,7 +67,17 @@ impl WriteApi {
         }
     }
 
-    /// Waits until the read models show what was appended.
+    /// Waits until the read models show what was appended, two seconds at most: an answer that says what was stored is
+    /// true whether they do or not.
+    pub async fn shown(&self, position: Option<Position>) {
+        if let Err(problem) = self.settle(position).await {
+            metrics::counter!("annalock_answers_before_read_models_total").increment(1);
+            tracing::warn!(position = %position.unwrap_or_default(), status = %problem.status(), "answered before the read models showed it");
+        }
+    }
+
+    /// Waits until the read models show what was appended. For changes that take rights away, and answers that are read
+    /// from them.
     ///
     /// # Errors
     /// 503 if they do not within two seconds. The change is stored all the same.

@@ -228,6 +228,8 @@ pub struct LiveCipher {
     pub trashed: Option<Timestamp>,
     /// When it last changed (filing aside): what clients send back as `lastKnownRevisionDate`.
     pub revised: Timestamp,
+    /// When it was made.
+    pub created: Timestamp,
     /// The revision date before that one.
     pub revised_before: Option<Timestamp>,
 }
@@ -291,6 +293,7 @@ impl Aggregate for Cipher {
                 archived: *archived,
                 trashed: None,
                 revised: *at,
+                created: *at,
                 revised_before: None,
             },
             (_, Deleted { .. }) => return Self::Deleted,

@@ -4,7 +4,7 @@ use crate::rows::Table;
 use domain::{
     id::{CipherId, FolderId, UserId},
     time::Timestamp,
-    vault::cipher::CipherEvent,
+    vault::cipher::{CipherEvent, LiveCipher},
 };
 use sqlx::{PgConnection, Row};
 use std::{fmt::Write, sync::Arc};
@@ -36,6 +36,23 @@ pub struct CipherRow {
 }
 
 impl CipherRow {
+    /// The row of an item whose events fold to `cipher`: what [`evolve`] makes of the same events.
+    pub fn of(id: CipherId, cipher: &LiveCipher) -> Self {
+        let row = Self {
+            owner: cipher.owner,
+            kind: cipher.kind as i16,
+            content: cipher.content.members().into(),
+            frame: Arc::default(),
+            folder: cipher.folder,
+            favorite: cipher.favorite,
+            archived: cipher.archived,
+            deleted: cipher.trashed,
+            revised: cipher.revised,
+            created: cipher.created,
+        };
+        row.framed(id)
+    }
+
     /// The same with a frame that says what the columns say.
     fn framed(mut self, id: CipherId) -> Self {
         let mut frame = String::with_capacity(256);
@@ -210,5 +227,58 @@ impl Table for Ciphers {
             .execute(connection)
             .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{
+        event::Aggregate,
+        vault::cipher::{Cipher, CipherKind, Content},
+    };
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn the_row_of_a_state_is_the_row_of_its_events() {
+        let content = |text: &str| Content::new(RawValue::from_string(format!(r#"{{"name":"{text}"}}"#)).unwrap());
+        let (id, at) = (CipherId(Uuid::from_u128(1)), Timestamp);
+        let events = [
+            CipherEvent::Created {
+                owner: UserId(Uuid::from_u128(2)),
+                kind: CipherKind::Card,
+                content: content("a"),
+                folder: None,
+                favorite: true,
+                archived: None,
+                imported: false,
+                at: at(1),
+            },
+            CipherEvent::Filed {
+                folder: Some(FolderId(Uuid::from_u128(3))),
+                favorite: false,
+                at: at(2),
+            },
+            CipherEvent::Archived { at: at(3) },
+            CipherEvent::Trashed { at: at(4) },
+            CipherEvent::Updated {
+                content: content("b"),
+                folder: None,
+                favorite: true,
+                archived: None,
+                at: at(5),
+            },
+            CipherEvent::Restored { at: at(6) },
+            CipherEvent::Unarchived { at: at(7) },
+        ];
+        let (mut row, mut state) = (None, Cipher::default());
+        for event in &events {
+            row = evolve(row, id, event);
+            state = state.evolve(event);
+            let Cipher::Live(live) = &state else {
+                panic!("it is there")
+            };
+            assert_eq!(row, Some(CipherRow::of(id, live)), "after {event:?}");
+        }
     }
 }

@@ -114,8 +114,17 @@ impl ReadApi {
     /// As [`ReadApi::cipher`].
     pub async fn cipher_answer(&self, user: UserId, id: CipherId, shape: Shape) -> Answer<Response> {
         let row = self.cipher(user, id).await?;
+        self.row_answer(&row, shape).await
+    }
+
+    /// A row as an answer.
+    ///
+    /// # Errors
+    /// 503 if its folder cannot be looked up.
+    pub async fn row_answer(&self, row: &CipherRow, shape: Shape) -> Answer<Response> {
+        let folder = self.present(row.owner, row.folder).await?;
         let mut body = Vec::with_capacity(row.content.len() + 1024);
-        render(&mut body, &row, shape, self.present(user, row.folder).await?);
+        render(&mut body, row, shape, folder);
         Ok(json_response(body))
     }
 

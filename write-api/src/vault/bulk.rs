@@ -109,22 +109,37 @@ fn some(ids: Vec<CipherId>) -> Answer<Vec<CipherId>> {
     }
 }
 
+/// What people read when none of many items could be archived.
+const NONE_ARCHIVED: &str =
+    "No ciphers were archived. Ensure the provided IDs are correct and you have permission to archive them.";
+/// The same for fetching back.
+const NONE_UNARCHIVED: &str =
+    "Ciphers were not unarchived. Ensure the provided ID is correct and you have permission to archive it.";
+
 /// The same refusal, said of all of them.
 fn none_done(done: Answer<Vec<CipherId>>, message: &str) -> Answer<Vec<CipherId>> {
-    done.map_err(|problem| if problem.status() == 400 { Problem::bad_request(message) } else { problem })
+    done.map_err(|problem| {
+        if problem.status() == 400 {
+            Problem::bad_request(message)
+        } else {
+            problem
+        }
+    })
 }
 
 /// `PUT /ciphers/archive`.
 async fn archive(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<Response> {
     let ids = some(request.personal()?)?;
-    let ids = each(&app, &caller, ids, |cipher| ArchiveCipher { cipher, by: caller.id }).await?;
+    let done = each(&app, &caller, ids, |cipher| ArchiveCipher { cipher, by: caller.id }).await;
+    let ids = none_done(done, NONE_ARCHIVED)?;
     app.read.cipher_list(caller.id, &ids, Shape::Full).await
 }
 
 /// `PUT /ciphers/unarchive`.
 async fn unarchive(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<Response> {
     let ids = some(request.personal()?)?;
-    let ids = each(&app, &caller, ids, |cipher| UnarchiveCipher { cipher, by: caller.id }).await?;
+    let done = each(&app, &caller, ids, |cipher| UnarchiveCipher { cipher, by: caller.id }).await;
+    let ids = none_done(done, NONE_UNARCHIVED)?;
     app.read.cipher_list(caller.id, &ids, Shape::Full).await
 }
 

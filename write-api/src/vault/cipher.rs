@@ -14,6 +14,7 @@ use commands::{
     },
 };
 use domain::{id::CipherId, vault::cipher::Cipher};
+use projections::sync::cipher::CipherRow;
 use read_api::vault::cipher::Shape;
 use request::{CipherRequest, Sealed};
 use serde::Deserialize;
@@ -70,8 +71,7 @@ async fn create_sealed(app: &WriteApi, caller: &Caller, sealed: Sealed) -> Answe
         new: sealed.new,
     };
     let done = app.executor.transact(&app.context(caller), &command).await?;
-    app.settle(done.position).await?;
-    app.read.cipher_answer(caller.id, cipher, Shape::Full).await
+    answer(app, caller, cipher, &done).await
 }
 
 /// `PUT /ciphers/{id}`, and `POST` for older clients.
@@ -93,8 +93,7 @@ async fn update(
         known: sealed.known,
     };
     let done = app.executor.transact(&app.context(&caller), &command).await?;
-    app.settle(done.position).await?;
-    app.read.cipher_answer(caller.id, id.0, Shape::Full).await
+    answer(&app, &caller, id.0, &done).await
 }
 
 /// `CipherPartialRequestModel`.
@@ -121,85 +120,59 @@ async fn file(
         favorite: request.favorite,
     };
     let done = app.executor.transact(&app.context(&caller), &command).await?;
-    app.settle(done.position).await?;
-    app.read.cipher_answer(caller.id, id.0, Shape::Full).await
+    answer(&app, &caller, id.0, &done).await
 }
 
-async fn execute<C>(app: &WriteApi, caller: &Caller, command: &C) -> Answer<Done<Cipher>>
+/// Answers with the item as the command left it, once the read models show it.
+async fn answer(app: &WriteApi, caller: &Caller, id: CipherId, done: &Done<Cipher>) -> Answer<Response> {
+    app.shown(done.position).await;
+    let cipher = done.value.of(caller.id).ok_or_else(Problem::not_found)?;
+    app.read.row_answer(&CipherRow::of(id, cipher), Shape::Full).await
+}
+
+async fn change<C>(app: &WriteApi, caller: &Caller, command: C) -> Answer<Response>
 where
     C: Command<Aggregate = Cipher, Error = CipherError>,
 {
-    let done = app.executor.execute(&app.context(caller), command).await?;
-    app.settle(done.position).await?;
-    Ok(done)
+    let done = app.executor.execute(&app.context(caller), &command).await?;
+    answer(app, caller, command.id(), &done).await
+}
+
+async fn remove<C>(app: &WriteApi, caller: &Caller, command: C) -> Answer<()>
+where
+    C: Command<Aggregate = Cipher, Error = CipherError>,
+{
+    let done = app.executor.execute(&app.context(caller), &command).await?;
+    app.shown(done.position).await;
+    Ok(())
 }
 
 /// `DELETE /ciphers/{id}`, and `POST /ciphers/{id}/delete` for older clients: for good.
 async fn delete(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<()> {
-    execute(
-        &app,
-        &caller,
-        &DeleteCipher {
-            cipher: id.0,
-            by: caller.id,
-        },
-    )
-    .await
-    .map(drop)
+    let (cipher, by) = (id.0, caller.id);
+    remove(&app, &caller, DeleteCipher { cipher, by }).await
 }
 
 /// `PUT /ciphers/{id}/delete`: to the trash.
 async fn trash(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<()> {
-    execute(
-        &app,
-        &caller,
-        &TrashCipher {
-            cipher: id.0,
-            by: caller.id,
-        },
-    )
-    .await
-    .map(drop)
+    let (cipher, by) = (id.0, caller.id);
+    remove(&app, &caller, TrashCipher { cipher, by }).await
 }
 
 /// `PUT /ciphers/{id}/restore`.
 async fn restore(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<Response> {
-    execute(
-        &app,
-        &caller,
-        &RestoreCipher {
-            cipher: id.0,
-            by: caller.id,
-        },
-    )
-    .await?;
-    app.read.cipher_answer(caller.id, id.0, Shape::Full).await
+    let (cipher, by) = (id.0, caller.id);
+    change(&app, &caller, RestoreCipher { cipher, by }).await
 }
 
 /// `PUT /ciphers/{id}/archive`.
 async fn archive(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<Response> {
-    execute(
-        &app,
-        &caller,
-        &ArchiveCipher {
-            cipher: id.0,
-            by: caller.id,
-        },
-    )
-    .await?;
-    app.read.cipher_answer(caller.id, id.0, Shape::Full).await
+    let (cipher, by) = (id.0, caller.id);
+    change(&app, &caller, ArchiveCipher { cipher, by }).await
 }
 
 /// `PUT /ciphers/{id}/unarchive`.
 async fn unarchive(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<Response> {
-    execute(
-        &app,
-        &caller,
-        &UnarchiveCipher {
-            cipher: id.0,
-            by: caller.id,
-        },
-    )
-    .await?;
-    app.read.cipher_answer(caller.id, id.0, Shape::Full).await
+    let (cipher, by) = (id.0, caller.id);
+    change(&app, &caller, UnarchiveCipher { cipher, by }).await
 }

@@ -24,7 +24,7 @@ impl Command for ArchiveCipher {
     }
 
     fn decide(&self, cipher: &Cipher, now: Timestamp) -> Result<Vec<CipherEvent>, CipherError> {
-        if cipher.of(self.by).is_none_or(|cipher| cipher.archived.is_some()) {
+        if cipher.of(self.by).ok_or(CipherError::NotFound)?.archived.is_some() {
             return Err(CipherError::NotArchivable);
         }
         Ok(vec![CipherEvent::Archived { at: now }])
@@ -49,7 +49,7 @@ impl Command for UnarchiveCipher {
     }
 
     fn decide(&self, cipher: &Cipher, now: Timestamp) -> Result<Vec<CipherEvent>, CipherError> {
-        if cipher.of(self.by).is_none_or(|cipher| cipher.archived.is_none()) {
+        if cipher.of(self.by).ok_or(CipherError::NotFound)?.archived.is_none() {
             return Err(CipherError::NotUnarchivable);
         }
         Ok(vec![CipherEvent::Unarchived { at: now }])

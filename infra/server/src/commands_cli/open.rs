@@ -31,14 +31,22 @@ impl Opened {
         let keys_path = config.data_dir.join("keys");
         if let Some(url) = &config.database_url {
             let keys = Keys::open(&keys_path)?;
-            return Ok(Self { stores: Stores::open(config, url.expose(), &keys).await?, keys, own: None });
+            return Ok(Self {
+                stores: Stores::open(config, url.expose(), &keys).await?,
+                keys,
+                own: None,
+            });
         }
         match DataDir::open(&config.data_dir, Sharing::Alone) {
             Ok(data) => {
                 let keys = Keys::open(data.keys())?;
                 let database = Database::open(config, &data).await?;
                 let stores = Stores::open(config, database.url(), &keys).await?;
-                Ok(Self { stores, keys, own: Some((database, data)) })
+                Ok(Self {
+                    stores,
+                    keys,
+                    own: Some((database, data)),
+                })
             }
             Err(held) => {
                 let layout = Layout::of(&config.data_dir.join("postgres"));
@@ -49,7 +57,11 @@ impl Opened {
                 let stores = Stores::open(config, &layout.url(), &keys)
                     .await
                     .context("the running server's database cannot be used")?;
-                Ok(Self { stores, keys, own: None })
+                Ok(Self {
+                    stores,
+                    keys,
+                    own: None,
+                })
             }
         }
     }
