@@ -19,9 +19,9 @@ use anyhow::{Context as _, Result};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderValue, StatusCode, Version, header},
+    http::StatusCode,
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
 use commands::{execute::Executor, ports::Seal};
 use domain::event::Position;
@@ -239,7 +239,7 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
             .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
                 Problem::internal().into_response()
             }))
-            .layer(middleware::from_fn(leave_no_body))
+            .layer(middleware::from_fn(web::drain::leave_no_body))
             .layer(middleware::from_fn(move |request: Request, next: Next| {
                 next.run(address::note(request, &config.trusted_proxies))
             }))
@@ -258,37 +258,6 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
         public: finish(public),
         by_service,
     }
-}
-
-/// Bodies up to this many bytes are read before a route is asked, whether it will look at them or not.
-const READ_FIRST: usize = 16 << 10;
-
-/// A connection whose request was answered before its body was read to the end cannot be used again. Small bodies are
-/// read first; for others the answer says that the connection ends, or the client would lose its next request on it.
-async fn leave_no_body(request: Request, next: Next) -> Response {
-    let length = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-    if !chunked && length.unwrap_or(0) == 0 {
-        return next.run(request).await;
-    }
-    if length.is_some_and(|length| length <= READ_FIRST) {
-        let (parts, body) = request.into_parts();
-        return match axum::body::to_bytes(body, READ_FIRST).await {
-            Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
-            Err(_) => Problem::bad_request("The request body could not be read.").into_response(),
-        };
-    }
-    let http1 = request.version() <= Version::HTTP_11;
-    let mut response = next.run(request).await;
-    if http1 && !response.status().is_success() {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 fn router_of(service: Service, app: &WriteApi) -> Option<Router> {

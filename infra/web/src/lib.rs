@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod caller;
+pub mod drain;
 pub mod guard;
 pub mod list;
 pub mod problem;
