@@ -30,6 +30,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::field("", "A non-empty request body is required."));
     }
+    // every body clients send is an object; the parser would take a list for one, member by member
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Problem::field("$", "The request body is not a JSON object."));
+    }
     let result = if has_capital_member(bytes) {
         serde_json::from_slice::<Value>(bytes).and_then(|value| serde_json::from_value(camel(value)))
     } else {
