@@ -109,11 +109,6 @@ fn some(ids: Vec<CipherId>) -> Answer<Vec<CipherId>> {
     }
 }
 
-/// The same refusal, said of all of them.
-fn none_done(done: Answer<Vec<CipherId>>, message: &str) -> Answer<Vec<CipherId>> {
-    done.map_err(|problem| if problem.status() == 400 { Problem::bad_request(message) } else { problem })
-}
-
 /// `PUT /ciphers/archive`.
 async fn archive(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<Response> {
     let ids = some(request.personal()?)?;
