@@ -122,7 +122,10 @@ pub(crate) async fn wanted(
     .bind(generation)
     .fetch_all(connection)
     .await?;
-    Ok(positions.into_iter().map(|position| Position(position as u64)).collect())
+    Ok(positions
+        .into_iter()
+        .map(|position| Position(position as u64))
+        .collect())
 }
 
 /// Takes an event out, because it was applied.

@@ -264,7 +264,11 @@ pub async fn run(
         return Err(RebuildError::Running(projector.name().to_owned()));
     }
     // what a builder that died left behind
-    for left in generation::all(pool).await?.iter().filter(|g| g.projector == projector.name() && g.state != "live") {
+    for left in generation::all(pool)
+        .await?
+        .iter()
+        .filter(|g| g.projector == projector.name() && g.state != "live")
+    {
         generation::drop(&mut connection, left).await?;
     }
     let generation = generation::create(&mut connection, projector).await?;

@@ -321,7 +321,9 @@ impl Runner {
         let mut failed = HashSet::new();
         for position in park::wanted(&mut owned.connection, name, number).await? {
             let batch = self.feed.next(Position(position.0.saturating_sub(1)), 1).await?;
-            let Some(event) = batch.events.first().filter(|event| event.position == position) else { continue };
+            let Some(event) = batch.events.first().filter(|event| event.position == position) else {
+                continue;
+            };
             let key = (event.stream.category.to_string(), event.stream.id);
             if failed.contains(&key) {
                 continue;

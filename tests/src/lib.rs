@@ -6,9 +6,9 @@
 //! they are called from tests only.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+pub mod bad_line;
 pub mod cli;
 pub mod client;
-pub mod bad_line;
 pub mod cluster;
 pub mod contract;
 pub mod crypto;

@@ -21,7 +21,10 @@ impl Transaction for RecordAuditExport {
     type Error = AccountError;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
-        let exported = ActivityEvent::AuditLogExported { records: self.records, at: unit.now() };
+        let exported = ActivityEvent::AuditLogExported {
+            records: self.records,
+            at: unit.now(),
+        };
         unit.record::<Activity>(self.user, &exported);
         Ok(())
     }

@@ -32,7 +32,9 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> IpAddr {
         .collect();
     let mut client = peer;
     for entry in forwarded.iter().rev() {
-        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+        let Ok(address) = entry.trim().parse::<IpAddr>() else {
+            break;
+        };
         client = address.to_canonical();
         if !is_trusted(client) {
             break;
@@ -46,7 +48,9 @@ mod tests {
     use super::*;
 
     fn forwarded(value: &str) -> HeaderMap {
-        [("x-forwarded-for".parse().unwrap(), value.parse().unwrap())].into_iter().collect()
+        [("x-forwarded-for".parse().unwrap(), value.parse().unwrap())]
+            .into_iter()
+            .collect()
     }
 
     #[test]

@@ -32,7 +32,10 @@ use redis_adapter::{InProcess, RedisShared};
 use std::{any::Any, sync::Arc, thread::available_parallelism, time::Duration};
 use tower_http::catch_panic::CatchPanicLayer;
 use web::{Authenticator, Problem};
-use write_api::{WriteApi, account::{AccountPorts, Signups as WhoMayRegister}};
+use write_api::{
+    WriteApi,
+    account::{AccountPorts, Signups as WhoMayRegister},
+};
 
 /// How many folded states are kept to start reading from.
 const BASELINES: usize = 65_536;
@@ -94,7 +97,10 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
     let auth = Authenticator {
         tokens: Arc::new(keys.tokens(&issuer(config), config)?),
-        sessions: Arc::new(LiveSessions { live: Arc::clone(&live), pool: stores.pool.clone() }),
+        sessions: Arc::new(LiveSessions {
+            live: Arc::clone(&live),
+            pool: stores.pool.clone(),
+        }),
         now: clock::now,
     };
     let open = config.signups == Signups::Open;
@@ -102,7 +108,10 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
         pool: stores.pool.clone(),
         live,
         auth,
-        about: Arc::new(About { public_url, registration: open }),
+        about: Arc::new(About {
+            public_url,
+            registration: open,
+        }),
         bodies: Arc::new(Bodies::new(SYNC_BYTES)),
     };
     let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
@@ -118,9 +127,15 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
         Arc::new(Argon2Hasher::new(available_parallelism()?)?),
         Arc::new(keys.addresses()?),
         Arc::new(HmacProofs::new(&*keys.secret("proofs")?)),
-        Arc::new(ops::PostgresRefreshTokens::new(stores.pool.clone(), &*keys.secret("refresh")?)),
+        Arc::new(ops::PostgresRefreshTokens::new(
+            stores.pool.clone(),
+            &*keys.secret("refresh")?,
+        )),
         limiter(config)?,
-        WhoMayRegister { open, verify: config.signups_verify },
+        WhoMayRegister {
+            open,
+            verify: config.signups_verify,
+        },
     );
     Ok(WriteApi {
         executor,
@@ -146,10 +161,16 @@ fn limiter(config: &Config) -> Result<Arc<dyn commands::ports::shared_state::Rat
 
 /// Starts the projectors. The sync-critical one does not look at metadata.
 fn run_projectors(shell: &Shell, stores: &Stores, live: &Arc<Live>) {
-    for (index, projector) in projections::catalog::projectors(Some(Arc::clone(live))).into_iter().enumerate() {
+    for (index, projector) in projections::catalog::projectors(Some(Arc::clone(live)))
+        .into_iter()
+        .enumerate()
+    {
         let critical = index == 0;
-        let feed: Arc<dyn Subscription> =
-            if critical { Arc::new(stores.feed_without_metadata()) } else { Arc::new(stores.feed()) };
+        let feed: Arc<dyn Subscription> = if critical {
+            Arc::new(stores.feed_without_metadata())
+        } else {
+            Arc::new(stores.feed())
+        };
         let told = critical.then(|| Arc::clone(live));
         let runner = Runner::new(projector, stores.pool.clone(), feed, told);
         let stop = shell.shutdown.background.clone();
@@ -161,7 +182,11 @@ fn run_projectors(shell: &Shell, stores: &Stores, live: &Arc<Live>) {
 
 /// Writes gathered refusals and forgets sessions that ended by themselves.
 fn tidy(shell: &Shell, app: &WriteApi) {
-    let (account, executor, stop) = (Arc::clone(&app.account), app.executor.clone(), shell.shutdown.background.clone());
+    let (account, executor, stop) = (
+        Arc::clone(&app.account),
+        app.executor.clone(),
+        shell.shutdown.background.clone(),
+    );
     shell.shutdown.tasks.spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         let mut hours = tokio::time::interval(Duration::from_secs(3600));
@@ -211,7 +236,9 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
         router
             .fallback(async || StatusCode::NOT_FOUND)
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| Problem::internal().into_response()))
+            .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
+                Problem::internal().into_response()
+            }))
             .layer(middleware::from_fn(close_after_unread_body))
             .layer(middleware::from_fn(move |request: Request, next: Next| {
                 next.run(address::note(request, &config.trusted_proxies))
@@ -221,11 +248,16 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
     let mut public = health();
     let mut by_service = Vec::new();
     for service in shell.services.iter().copied() {
-        let (Some(prefix), Some(router)) = (service.prefix(), router_of(service, app)) else { continue };
+        let (Some(prefix), Some(router)) = (service.prefix(), router_of(service, app)) else {
+            continue;
+        };
         public = public.nest(prefix, router.clone());
         by_service.push((service, finish(router)));
     }
-    Composed { public: finish(public), by_service }
+    Composed {
+        public: finish(public),
+        by_service,
+    }
 }
 
 /// Bodies up to this many bytes are read to their end by the connection, whether a route looks at them or not.
@@ -234,13 +266,18 @@ const DRAINED: u64 = 16 << 10;
 /// A connection whose request was answered before its body was read cannot be used again: says so, or the client would
 /// lose its next request on it.
 async fn close_after_unread_body(request: Request, next: Next) -> Response {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let length = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let may_be_left = chunked || length.is_some_and(|length| length > DRAINED);
     let http1 = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
     if may_be_left && http1 && !response.status().is_success() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

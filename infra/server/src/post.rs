@@ -46,6 +46,9 @@ pub fn start(shell: &Shell, keys: &Keys, stores: &Stores, app: &WriteApi) -> Res
         until.run_until_cancelled(process.run()).await;
     });
     let worker = Worker::new(queue, transport, site, QueueSettings::default());
-    shell.shutdown.tasks.spawn(worker.run(async move { stop.cancelled().await }));
+    shell
+        .shutdown
+        .tasks
+        .spawn(worker.run(async move { stop.cancelled().await }));
     Ok(())
 }

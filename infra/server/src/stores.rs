@@ -37,11 +37,25 @@ impl Stores {
             .await
             .context("the database cannot be reached")?;
         migrate(&pool).await?;
-        let settings = eventstore_postgres::Settings { max_append_bytes: MAX_APPEND, ..Default::default() };
-        let postgres = PostgresStore::connect(&pool, settings).await.context("the event store cannot be reached")?;
+        let settings = eventstore_postgres::Settings {
+            max_append_bytes: MAX_APPEND,
+            ..Default::default()
+        };
+        let postgres = PostgresStore::connect(&pool, settings)
+            .await
+            .context("the event store cannot be reached")?;
         let postgres = Arc::new(postgres);
-        let keyring = Keyring::new(Arc::new(PostgresKeyTable::new(pool.clone())), keys.encryption()?, CACHED_SUBJECTS);
-        Ok(Self { pool, store: Arc::clone(&postgres) as _, keyring: Arc::new(keyring), postgres })
+        let keyring = Keyring::new(
+            Arc::new(PostgresKeyTable::new(pool.clone())),
+            keys.encryption()?,
+            CACHED_SUBJECTS,
+        );
+        Ok(Self {
+            pool,
+            store: Arc::clone(&postgres) as _,
+            keyring: Arc::new(keyring),
+            postgres,
+        })
     }
 
     /// All events with their metadata.
@@ -68,6 +82,8 @@ impl Stores {
 pub async fn migrate(pool: &PgPool) -> Result<()> {
     eventstore_postgres::migrate(pool).await.context("schema es")?;
     ops::migrate(pool).await.context("schema ops")?;
-    projections::generation::migrate(pool).await.context("schema projection")?;
+    projections::generation::migrate(pool)
+        .await
+        .context("schema projection")?;
     Ok(())
 }

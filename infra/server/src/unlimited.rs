@@ -9,7 +9,11 @@ use std::time::Duration;
 pub struct Unlimited;
 
 fn allowed(rule: Rule) -> Verdict {
-    Verdict { allowed: true, remaining: rule.limit, retry_after: Duration::ZERO }
+    Verdict {
+        allowed: true,
+        remaining: rule.limit,
+        retry_after: Duration::ZERO,
+    }
 }
 
 #[async_trait]

@@ -42,22 +42,33 @@ fn describe(e: &serde_json::Error) -> Problem {
     use serde_json::error::Category;
     let (line, column) = (e.line(), e.column());
     if e.classify() != Category::Data {
-        return Problem::field("$", format!("The request body is not valid JSON (line {line}, column {column})."));
+        return Problem::field(
+            "$",
+            format!("The request body is not valid JSON (line {line}, column {column})."),
+        );
     }
     let text = e.to_string();
-    match text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+    match text
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next())
+    {
         Some(field) => {
             let field = capital(field);
             Problem::field(field.clone(), format!("The {field} field is required."))
         }
-        None => Problem::field("$", format!("The JSON value could not be converted (line {line}, column {column}).")),
+        None => Problem::field(
+            "$",
+            format!("The JSON value could not be converted (line {line}, column {column})."),
+        ),
     }
 }
 
 /// `ids` to `Ids`, as fields are named in answers about what is wrong.
 fn capital(name: &str) -> String {
     let mut chars = name.chars();
-    chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_ascii_uppercase().to_string() + chars.as_str()
+    })
 }
 
 /// Whether a member name begins with a capital: a cheap look at the bytes that may be wrong only towards yes.

@@ -95,7 +95,10 @@ impl Problem {
 
     /// 500: a fault of ours.
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "An unhandled server error has occurred.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "An unhandled server error has occurred.",
+        )
     }
 
     /// The HTTP status.

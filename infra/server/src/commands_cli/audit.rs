@@ -38,7 +38,9 @@ pub async fn run(config: &Config, command: Audit) -> Result<()> {
 }
 
 async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
-    let Some(who) = &export.user else { bail!("organizations have no log yet: there are none") };
+    let Some(who) = &export.user else {
+        bail!("organizations have no log yet: there are none")
+    };
     let from = moment(export.from.as_deref(), Timestamp(0))?;
     let to = moment(export.to.as_deref(), Timestamp(clock::now().0 + 1))?;
     let executor = Executor::new(
@@ -60,7 +62,9 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
     };
     // reading the log is itself told by the log
     let context = Context::system(RandomIds.new_id(), None);
-    executor.transact(&context, &RecordAuditExport { user, records }).await?;
+    executor
+        .transact(&context, &RecordAuditExport { user, records })
+        .await?;
     tracing::info!(records, "exported");
     Ok(())
 }
@@ -81,7 +85,11 @@ async fn user(opened: &Opened, executor: &Executor, who: &str) -> Result<UserId>
 /// A date or a date and time.
 fn moment(text: Option<&str>, default: Timestamp) -> Result<Timestamp> {
     let Some(text) = text else { return Ok(default) };
-    let whole = if text.len() == "2026-11-01".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let whole = if text.len() == "2026-11-01".len() {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.to_owned()
+    };
     Timestamp::parse(&whole).with_context(|| format!("{text} is no date: write 2026-11-01 or 2026-11-01T00:00:00Z"))
 }
 
@@ -99,12 +107,7 @@ async fn caught_up(opened: &Opened) -> Result<()> {
     bail!("the audit log is behind: is `annalock run` running?")
 }
 
-async fn write(
-    opened: &Opened,
-    user: UserId,
-    range: (Timestamp, Timestamp),
-    mut out: impl Write,
-) -> Result<u64> {
+async fn write(opened: &Opened, user: UserId, range: (Timestamp, Timestamp), mut out: impl Write) -> Result<u64> {
     let (mut after, mut count) = (Position::START, 0);
     loop {
         let page = read::of_user(&opened.stores.pool, user, range, after, PAGE).await?;

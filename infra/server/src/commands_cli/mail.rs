@@ -24,7 +24,12 @@ async fn work(opened: &Opened, command: Mail) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match command {
         Mail::List => {
-            for letter in queue.list(None, LISTED).await?.iter().filter(|letter| letter.sent_at.is_none()) {
+            for letter in queue
+                .list(None, LISTED)
+                .await?
+                .iter()
+                .filter(|letter| letter.sent_at.is_none())
+            {
                 let next = letter.next_attempt_at.map(|at| at.iso()).unwrap_or_default();
                 writeln!(
                     out,

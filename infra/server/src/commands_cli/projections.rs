@@ -11,8 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use projections::{
     catalog,
     feed::Subscription,
-    generation,
-    park,
+    generation, park,
     projector::Projector,
     rebuild::{self, Options, Progress},
     runner::Runner,
@@ -45,7 +44,13 @@ fn list() -> Result<()> {
     let mut out = std::io::stdout().lock();
     for projector in catalog::projectors(None) {
         let tables: Vec<&str> = projector.tables().iter().map(|(table, _)| *table).collect();
-        writeln!(out, "{}\tversion {}\t{}", projector.name(), projector.version(), tables.join(", "))?;
+        writeln!(
+            out,
+            "{}\tversion {}\t{}",
+            projector.name(),
+            projector.version(),
+            tables.join(", ")
+        )?;
     }
     Ok(())
 }
@@ -82,14 +87,24 @@ fn chosen(name: Option<String>) -> Result<Vec<Arc<dyn Projector>>> {
     let names: Vec<&str> = all.iter().map(|projector| projector.name()).collect();
     let known = names.join(", ");
     let found: Vec<_> = all.into_iter().filter(|projector| projector.name() == name).collect();
-    if found.is_empty() { bail!("there is no projector {name}; there are {known}") } else { Ok(found) }
+    if found.is_empty() {
+        bail!("there is no projector {name}; there are {known}")
+    } else {
+        Ok(found)
+    }
 }
 
 async fn rebuild(opened: &Opened, name: Option<String>) -> Result<()> {
     for projector in chosen(name)? {
         let report = Report::new(projector.name());
-        rebuild::run(&*projector, &opened.stores.pool, &opened.stores.feed(), Options { swap: true }, &|p| report.show(p))
-            .await?;
+        rebuild::run(
+            &*projector,
+            &opened.stores.pool,
+            &opened.stores.feed(),
+            Options { swap: true },
+            &|p| report.show(p),
+        )
+        .await?;
         report.done();
     }
     Ok(())
@@ -100,13 +115,20 @@ async fn verify(opened: &Opened, name: Option<String>) -> Result<()> {
     let mut differing = Vec::new();
     for projector in chosen(name)? {
         let feed: Arc<dyn Subscription> = Arc::new(opened.stores.feed());
-        let runner = Runner::new(Arc::clone(&projector), opened.stores.pool.clone(), Arc::clone(&feed), None);
+        let runner = Runner::new(
+            Arc::clone(&projector),
+            opened.stores.pool.clone(),
+            Arc::clone(&feed),
+            None,
+        );
         let running = tokio::spawn(runner.run());
         first_generation(opened, projector.name()).await?;
         let report = Report::new(projector.name());
         let options = Options { swap: false };
-        let compared =
-            rebuild::run(&*projector, &opened.stores.pool, &*feed, options, &|progress| report.show(progress)).await;
+        let compared = rebuild::run(&*projector, &opened.stores.pool, &*feed, options, &|progress| {
+            report.show(progress)
+        })
+        .await;
         running.abort();
         let comparison = compared?;
         report.done();
@@ -121,14 +143,21 @@ async fn verify(opened: &Opened, name: Option<String>) -> Result<()> {
             }
         }
     }
-    if differing.is_empty() { Ok(()) } else { bail!("rebuilt tables differ from the live ones: {}", differing.join(", ")) }
+    if differing.is_empty() {
+        Ok(())
+    } else {
+        bail!("rebuilt tables differ from the live ones: {}", differing.join(", "))
+    }
 }
 
 /// Waits until there is something to compare with.
 async fn first_generation(opened: &Opened, projector: &str) -> Result<()> {
     for _ in 0..600 {
         let live = generation::all(&opened.stores.pool).await?;
-        if live.iter().any(|generation| generation.projector == projector && generation.state == "live") {
+        if live
+            .iter()
+            .any(|generation| generation.projector == projector && generation.state == "live")
+        {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -145,7 +174,13 @@ async fn parked(opened: &Opened, command: Parked) -> Result<()> {
                 writeln!(
                     out,
                     "{}\tgeneration {}\tposition {}\t{}\t{}\ttries {}\t{}",
-                    event.projector, event.generation, event.position, event.stream, event.type_name, event.tries, event.error,
+                    event.projector,
+                    event.generation,
+                    event.position,
+                    event.stream,
+                    event.type_name,
+                    event.tries,
+                    event.error,
                 )?;
             }
             Ok(())
@@ -154,13 +189,21 @@ async fn parked(opened: &Opened, command: Parked) -> Result<()> {
             if park::retry(pool, &event.projector, Position(event.position)).await? {
                 return Ok(());
             }
-            bail!("no event at position {} is parked for {}", event.position, event.projector)
+            bail!(
+                "no event at position {} is parked for {}",
+                event.position,
+                event.projector
+            )
         }
         Parked::Skip(event) => {
             if park::skip(pool, &event.projector, Position(event.position)).await? {
                 return Ok(());
             }
-            bail!("no event at position {} is parked for {}", event.position, event.projector)
+            bail!(
+                "no event at position {} is parked for {}",
+                event.position,
+                event.projector
+            )
         }
     }
 }

@@ -59,37 +59,69 @@ impl Letters {
             }
             _ => None,
         };
-        Ok(addressed.map(|a| NewMail { id: stored.id, subject: a.subject, to: a.to, letter: a.letter }))
+        Ok(addressed.map(|a| NewMail {
+            id: stored.id,
+            subject: a.subject,
+            to: a.to,
+            letter: a.letter,
+        }))
     }
 
     fn for_address(&self, event: &EmailAddressEvent) -> Option<Addressed> {
-        let EmailAddressEvent::RegistrationRequested { who, .. } = event else { return None };
+        let EmailAddressEvent::RegistrationRequested { who, .. } = event else {
+            return None;
+        };
         let applicant: &Applicant = who.known().filter(|_| self.verify_signups)?;
         let token = proof::registration_token(&*self.proofs, applicant, clock::now());
         let email = applicant.email.clone();
-        Some(Addressed { subject: who.subject(), to: email.clone(), letter: Letter::VerifyRegistration { email, token } })
+        Some(Addressed {
+            subject: who.subject(),
+            to: email.clone(),
+            letter: Letter::VerifyRegistration { email, token },
+        })
     }
 
     async fn for_user(&self, id: UserId, event: &UserEvent, stored: &StoredEvent) -> anyhow::Result<Option<Addressed>> {
         use UserEvent as E;
-        let to = |to: &str, letter| Some(Addressed { subject: id.into(), to: to.to_owned(), letter });
+        let to = |to: &str, letter| {
+            Some(Addressed {
+                subject: id.into(),
+                to: to.to_owned(),
+                letter,
+            })
+        };
         // what is said to an address that is no longer the account's
         match event {
             E::EmailChanged { before, at, .. } => {
-                let letter = Letter::EmailChanged { time: *at, ip: ip(stored) };
+                let letter = Letter::EmailChanged {
+                    time: *at,
+                    ip: ip(stored),
+                };
                 return Ok(before.known().and_then(|before| to(before, letter)));
             }
             E::Deleted { email, at } => {
-                return Ok(email.known().and_then(|email| to(email, Letter::AccountDeleted { time: *at })));
+                return Ok(email
+                    .known()
+                    .and_then(|email| to(email, Letter::AccountDeleted { time: *at })));
             }
             _ => {}
         }
-        let Some(user) = self.user(id).await? else { return Ok(None) };
+        let Some(user) = self.user(id).await? else {
+            return Ok(None);
+        };
         let (stamp, now) = (user.stamp, clock::now());
         Ok(match event {
-            E::EmailChangeRequested { email, taken: false, .. } => email.known().and_then(|email| {
+            E::EmailChangeRequested {
+                email, taken: false, ..
+            } => email.known().and_then(|email| {
                 let code = proof::email_change_code(&*self.proofs, id, stamp, email, now);
-                to(email, Letter::ChangeEmail { code, valid_minutes: CODE_MINUTES })
+                to(
+                    email,
+                    Letter::ChangeEmail {
+                        code,
+                        valid_minutes: CODE_MINUTES,
+                    },
+                )
             }),
             E::EmailVerificationRequested { .. } => {
                 let token = proof::account_token(&*self.proofs, TokenPurpose::VerifyEmail, id, stamp, now);
@@ -97,33 +129,65 @@ impl Letters {
             }
             E::PasswordHintRequested { .. } => to(
                 &user.email,
-                user.credentials.hint.clone().map_or(Letter::NoHint, |hint| Letter::PasswordHint { hint }),
+                user.credentials
+                    .hint
+                    .clone()
+                    .map_or(Letter::NoHint, |hint| Letter::PasswordHint { hint }),
             ),
             E::DeletionRequested { .. } => {
                 let token = proof::account_token(&*self.proofs, TokenPurpose::DeleteAccount, id, stamp, now);
-                to(&user.email, Letter::DeleteRecover { user: id, email: user.email.clone(), token })
+                to(
+                    &user.email,
+                    Letter::DeleteRecover {
+                        user: id,
+                        email: user.email.clone(),
+                        token,
+                    },
+                )
             }
             E::OneTimeCodeRequested { nonce, .. } => {
                 let code = proof::one_time_code(&*self.proofs, id, stamp, *nonce);
-                to(&user.email, Letter::Otp { code, valid_minutes: CODE_MINUTES })
+                to(
+                    &user.email,
+                    Letter::Otp {
+                        code,
+                        valid_minutes: CODE_MINUTES,
+                    },
+                )
             }
-            E::PasswordChanged { at, .. } | E::KdfChanged { at, .. } => {
-                to(&user.email, Letter::PasswordChanged { time: *at, ip: ip(stored) })
-            }
+            E::PasswordChanged { at, .. } | E::KdfChanged { at, .. } => to(
+                &user.email,
+                Letter::PasswordChanged {
+                    time: *at,
+                    ip: ip(stored),
+                },
+            ),
             _ => None,
         })
     }
 
     /// A device an account did not know. The one it was registered with is no news.
     async fn for_device(&self, event: &DeviceEvent, stored: &StoredEvent) -> anyhow::Result<Option<Addressed>> {
-        let DeviceEvent::Registered { user, name, at, .. } = event else { return Ok(None) };
-        let Some(account) = self.user(*user).await? else { return Ok(None) };
+        let DeviceEvent::Registered { user, name, at, .. } = event else {
+            return Ok(None);
+        };
+        let Some(account) = self.user(*user).await? else {
+            return Ok(None);
+        };
         if at.0 - account.created.0 < FIRST_DEVICE_MILLIS {
             return Ok(None);
         }
         let device = name.known().cloned().unwrap_or_default();
-        let letter = Letter::NewDeviceLogin { device, ip: ip(stored), time: *at };
-        Ok(Some(Addressed { subject: (*user).into(), to: account.email, letter }))
+        let letter = Letter::NewDeviceLogin {
+            device,
+            ip: ip(stored),
+            time: *at,
+        };
+        Ok(Some(Addressed {
+            subject: (*user).into(),
+            to: account.email,
+            letter,
+        }))
     }
 
     async fn user(&self, id: UserId) -> anyhow::Result<Option<LiveUser>> {

@@ -31,7 +31,11 @@ impl Process {
         let mut pause = Duration::from_millis(100);
         loop {
             if let Err(error) = self.work().await {
-                tracing::warn!(process = NAME, error = format!("{error:#}"), "stopped; tried again soon");
+                tracing::warn!(
+                    process = NAME,
+                    error = format!("{error:#}"),
+                    "stopped; tried again soon"
+                );
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));

@@ -21,11 +21,18 @@ fn aad(mail: Uuid) -> [u8; 21] {
 #[async_trait]
 impl Sealer for KeyringSealer {
     async fn seal(&self, subject: SubjectId, mail: Uuid, open: &[u8]) -> Result<Vec<u8>, SealError> {
-        self.0.seal_bytes(subject, &aad(mail), open).await.map_err(|e| seal_error(e, mail))
+        self.0
+            .seal_bytes(subject, &aad(mail), open)
+            .await
+            .map_err(|e| seal_error(e, mail))
     }
 
     async fn open(&self, subject: SubjectId, mail: Uuid, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError> {
-        let open = self.0.open_bytes(subject, &aad(mail), sealed).await.map_err(|e| seal_error(e, mail))?;
+        let open = self
+            .0
+            .open_bytes(subject, &aad(mail), sealed)
+            .await
+            .map_err(|e| seal_error(e, mail))?;
         Ok(open.map(|bytes| bytes.to_vec()))
     }
 }
