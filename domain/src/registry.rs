@@ -8,6 +8,9 @@ use crate::{
     vault::{cipher::Cipher, folder::Folder},
 };
 
+/// An event as it is written today: stored name, shape and data.
+pub type Encoded = (&'static str, u16, bytes::Bytes);
+
 /// One category of streams.
 #[derive(Debug, Clone, Copy)]
 pub struct Category {
@@ -16,7 +19,7 @@ pub struct Category {
     /// Its event types, each with the shape written today.
     pub types: &'static [(&'static str, u16)],
     /// Reads an event and writes it again, in today's shape: `(stored name, shape, data)`.
-    pub rewrite: fn(&str, u16, &[u8]) -> Result<(&'static str, u16, bytes::Bytes), DecodeError>,
+    pub rewrite: fn(&str, u16, &[u8]) -> Result<Encoded, DecodeError>,
 }
 
 const fn category<A: Aggregate>() -> Category {

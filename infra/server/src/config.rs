@@ -109,14 +109,13 @@ pub struct Config {
     /// `None` = the database.
     pub event_store_url: Option<Address>,
     pub redis_url: Option<Address>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "checked here; attachments will open it"))]
     pub blob_url: Address,
     pub smtp_url: Option<Address>,
-    pub mail_from: String,
     pub signups: Signups,
     pub signups_verify: bool,
     pub rate_limits: bool,
     pub signing_key: Option<Secret>,
-    pub master_key: Option<Secret>,
     pub log: String,
     pub log_format: LogFormat,
     /// Raw values and their sources, for `config show`.
@@ -286,7 +285,6 @@ fn build(
     let tls = tls_files(&mut read, cwd);
     let smtp_url = read.address(setting::SMTP_URL, &["smtp", "smtps"]);
     let blobs = Url::from_directory_path(data_dir.join("blobs")).ok();
-    let host = public_url.host_str().unwrap_or("localhost").to_owned();
     let config = Config {
         https_bind,
         http_bind,
@@ -328,13 +326,9 @@ fn build(
             .get(setting::SIGNUPS_VERIFY, parse::switch)
             .unwrap_or(smtp_url.is_some()),
         smtp_url,
-        mail_from: read
-            .get(setting::MAIL_FROM, parse::mailbox)
-            .unwrap_or_else(|| format!("annalock@{host}")),
         signups: read.get(setting::SIGNUPS, parse::signups).unwrap_or(Signups::Open),
         rate_limits: read.get(setting::RATE_LIMITS, parse::switch).unwrap_or(true),
         signing_key: read.get(setting::SIGNING_KEY, |t| Ok(Secret::new(t))),
-        master_key: read.get(setting::MASTER_KEY, |t| Ok(Secret::new(t))),
         log: read.get(setting::LOG, parse::log).unwrap_or_else(|| "info".into()),
         log_format: read
             .get(setting::LOG_FORMAT, parse::log_format)

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `lock` | held while a process runs here | 0600 |
 //! | `tls/` | local certificate authority and certificate; only the keys are closed | 0755 |
-//! | `keys/` | signing keys and the master key | 0700 |
+//! | `keys/` | signing keys and those that protect the keys of personal data | 0700 |
 //! | `postgres/` | the private cluster | 0700, of the account that runs it |
 //! | `blobs/`, `outbox/` | files of users; mails while there is no SMTP | 0700 |
 //!
@@ -62,7 +62,7 @@ impl DataDir {
         self.root.join("tls")
     }
 
-    /// Signing keys and the master key.
+    /// Signing keys and those that protect the keys of personal data.
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }

@@ -242,12 +242,12 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_hour_and_for_its_issuer() {
         let key = TokenAuthority::generate_key().unwrap();
-        let ours = TokenAuthority::new("https://vault.example.org", &[key.clone()]).unwrap();
+        let ours = TokenAuthority::new("https://vault.example.org", std::slice::from_ref(&key)).unwrap();
         let token = ours.sign(&claims(1_000)).unwrap();
         assert_eq!(ours.verify(&token, Timestamp(1_000_000)), Some(claims(1_000)));
         assert_eq!(ours.verify(&token, Timestamp(4_599_999)), Some(claims(1_000)));
         assert_eq!(ours.verify(&token, Timestamp(4_600_000)), None);
-        let elsewhere = TokenAuthority::new("https://other.example.org", &[key.clone()]).unwrap();
+        let elsewhere = TokenAuthority::new("https://other.example.org", std::slice::from_ref(&key)).unwrap();
         assert_eq!(elsewhere.verify(&token, Timestamp(1_000_000)), None);
         let strangers =
             TokenAuthority::new("https://vault.example.org", &[TokenAuthority::generate_key().unwrap()]).unwrap();

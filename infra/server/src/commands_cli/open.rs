@@ -1,14 +1,7 @@
 //! The stores for a command, whether the server runs or not.
 
-use crate::{
-    config::Config,
-    data_dir::{DataDir, Sharing},
-    database::Database,
-    keys::Keys,
-    stores::Stores,
-};
-use anyhow::{Context as _, Result};
-use private_postgres::Layout;
+use crate::{config::Config, data_dir::DataDir, database::Database, keys::Keys, stores::Stores};
+use anyhow::Result;
 
 /// Stores for the time of one command.
 pub struct Opened {
@@ -16,52 +9,29 @@ pub struct Opened {
     pub stores: Stores,
     /// The keys.
     pub keys: Keys,
-    /// The private database and the data folder, where this command had to start it.
-    own: Option<(Database, DataDir)>,
+    database: Database,
+    /// Held where this command had to start the private database, so that no server starts beside it.
+    _data: Option<DataDir>,
 }
 
 impl Opened {
-    /// Connects to the database of the settings; else to the private one of a server that is running on this data
-    /// folder; else starts the private one.
+    /// Connects to the database as [`Database::for_command`] finds it.
     ///
     /// # Errors
-    /// One sentence when none of them can be had.
+    /// One sentence when there is none to be had.
     pub async fn open(config: &Config) -> Result<Self> {
         crate::tls::install_default_provider();
-        let keys_path = config.data_dir.join("keys");
-        if let Some(url) = &config.database_url {
-            let keys = Keys::open(&keys_path)?;
-            return Ok(Self {
-                stores: Stores::open(config, url.expose(), &keys).await?,
+        let (database, data) = Database::for_command(config).await?;
+        match open(config, &database).await {
+            Ok((stores, keys)) => Ok(Self {
+                stores,
                 keys,
-                own: None,
-            });
-        }
-        match DataDir::open(&config.data_dir, Sharing::Alone) {
-            Ok(data) => {
-                let keys = Keys::open(data.keys())?;
-                let database = Database::open(config, &data).await?;
-                let stores = Stores::open(config, database.url(), &keys).await?;
-                Ok(Self {
-                    stores,
-                    keys,
-                    own: Some((database, data)),
-                })
-            }
-            Err(held) => {
-                let layout = Layout::of(&config.data_dir.join("postgres"));
-                if !layout.has_socket() {
-                    return Err(held);
-                }
-                let keys = Keys::open(&keys_path)?;
-                let stores = Stores::open(config, &layout.url(), &keys)
-                    .await
-                    .context("the running server's database cannot be used")?;
-                Ok(Self {
-                    stores,
-                    keys,
-                    own: None,
-                })
+                database,
+                _data: data,
+            }),
+            Err(e) => {
+                database.close().await;
+                Err(e)
             }
         }
     }
@@ -69,8 +39,12 @@ impl Opened {
     /// Lets go of everything; stops what was started.
     pub async fn close(self) {
         self.stores.close().await;
-        if let Some((database, _data)) = self.own {
-            database.close().await;
-        }
+        self.database.close().await;
     }
+}
+
+async fn open(config: &Config, database: &Database) -> Result<(Stores, Keys)> {
+    let keys = Keys::open(config.data_dir.join("keys"))?;
+    let stores = Stores::open(config, database.url(), &keys).await?;
+    Ok((stores, keys))
 }

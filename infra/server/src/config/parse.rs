@@ -114,17 +114,6 @@ pub fn number(text: &str, least: u32, most: u32) -> Parsed<u32> {
         .ok_or_else(|| format!("`{text}` is not a whole number from {least} to {most}"))
 }
 
-/// A mail address, for form only; `Name <address>` is allowed.
-pub fn mailbox(text: &str) -> Parsed<String> {
-    let address = text.rsplit_once('<').map_or(text, |(_, a)| a.trim_end_matches('>'));
-    match address.split_once('@') {
-        Some((user, host)) if !user.is_empty() && !host.is_empty() && !address.contains(char::is_whitespace) => {
-            Ok(text.to_owned())
-        }
-        _ => Err(format!("`{text}` is not a mail address")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,12 +68,10 @@ pub const EVENT_STORE_URL: &str = "ANNALOCK_EVENT_STORE_URL";
 pub const REDIS_URL: &str = "ANNALOCK_REDIS_URL";
 pub const BLOB_URL: &str = "ANNALOCK_BLOB_URL";
 pub const SMTP_URL: &str = "ANNALOCK_SMTP_URL";
-pub const MAIL_FROM: &str = "ANNALOCK_MAIL_FROM";
 pub const SIGNUPS: &str = "ANNALOCK_SIGNUPS";
 pub const SIGNUPS_VERIFY: &str = "ANNALOCK_SIGNUPS_VERIFY";
 pub const RATE_LIMITS: &str = "ANNALOCK_RATE_LIMITS";
 pub const SIGNING_KEY: &str = "ANNALOCK_SIGNING_KEY";
-pub const MASTER_KEY: &str = "ANNALOCK_MASTER_KEY";
 pub const LOG: &str = "ANNALOCK_LOG";
 pub const LOG_FORMAT: &str = "ANNALOCK_LOG_FORMAT";
 
@@ -165,11 +163,6 @@ pub const SETTINGS: &[Setting] = &[
         "`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`",
     ),
     plain(
-        MAIL_FROM,
-        "`annalock@` and the host of `ANNALOCK_PUBLIC_URL`",
-        "sender of mails",
-    ),
-    plain(
         SIGNUPS,
         "`open`",
         "who may register: `open`, `invited` (who has an invitation), `closed`",
@@ -184,11 +177,6 @@ pub const SETTINGS: &[Setting] = &[
         SIGNING_KEY,
         "made in the data folder (`keys`)",
         "RSA private key that signs access tokens, PEM",
-    ),
-    secret(
-        MASTER_KEY,
-        "made in the data folder (`keys`)",
-        "key that protects the keys of personal data: 32 bytes, base64",
     ),
     plain(LOG, "`info`", "what is logged: a level, or as `info,sqlx=warn`"),
     plain(LOG_FORMAT, "`text`", "`text` or `json`"),

@@ -38,7 +38,6 @@ fn nothing_must_be_set() {
     assert_eq!(config.public_address(), "https://localhost:8443");
     assert_eq!(config.https_bind.unwrap().to_string(), "127.0.0.1:8443");
     assert_eq!(config.blob_url.expose(), "file:///srv/data/blobs/");
-    assert_eq!(config.mail_from, "annalock@localhost");
     assert!(config.database_url.is_none() && !config.signups_verify && config.rate_limits);
     assert_eq!(
         load_in(&[], &[], true).unwrap().data_dir,
