@@ -107,7 +107,7 @@ impl Letters {
                 let code = proof::one_time_code(&*self.proofs, id, stamp, *nonce);
                 to(&user.email, Letter::Otp { code, valid_minutes: CODE_MINUTES })
             }
-            E::PasswordChanged { at, .. } | E::KdfChanged { at, .. } => {
+            E::PasswordChanged { at, .. } | E::KdfChanged { at, .. } | E::KeyRotated { at, .. } => {
                 to(&user.email, Letter::PasswordChanged { time: *at, ip: ip(stored) })
             }
             _ => None,
