@@ -67,6 +67,15 @@ pub enum AccountError {
     /// The user key is another one than it was.
     #[error("Invalid user key sent in in master-password unlock data.")]
     KeyIdDiffers,
+    /// Something that was sealed with the old user key was left out.
+    #[error("All existing {0} must be included in the rotation.")]
+    LeftOut(&'static str),
+    /// The public key is another one than it was.
+    #[error("The public key must stay the same in a rotation.")]
+    PublicKeyDiffers,
+    /// An item came back as another kind of item.
+    #[error("The type of an item cannot change.")]
+    KindDiffers,
     /// The user key has another id already.
     #[error("User key id is already set.")]
     KeyIdSet,

@@ -4,4 +4,5 @@ mod device;
 mod login;
 mod owner;
 mod registration;
+mod rotation;
 mod session;

@@ -11,6 +11,7 @@ pub mod limit;
 pub mod password;
 pub mod ports;
 pub mod profile;
+pub mod rotation;
 pub mod secret;
 pub mod unlock;
 
@@ -34,6 +35,7 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(password::routes())
         .merge(email::routes())
         .merge(keys::routes())
+        .merge(rotation::routes())
         .merge(code::routes())
         .merge(delete::routes())
         .merge(device::routes())

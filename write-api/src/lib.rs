@@ -17,6 +17,9 @@ use read_api::ReadApi;
 use std::sync::Arc;
 use web::{Answer, Anyone, Authenticator, Caller, Routes};
 
+/// The largest body of a request that carries a whole vault: bytes.
+pub(crate) const WHOLE_VAULT: usize = 64 << 20;
+
 /// What write routes work with.
 #[derive(Clone)]
 pub struct WriteApi {

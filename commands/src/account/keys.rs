@@ -4,12 +4,14 @@ mod change_kdf;
 mod change_password;
 mod name_user_key;
 mod regenerate_pair;
+mod rotate_user_key;
 mod set_pair;
 
 pub use change_kdf::ChangeKdf;
 pub use change_password::ChangePassword;
 pub use name_user_key::SetUserKeyId;
 pub use regenerate_pair::RegenerateKeyPair;
+pub use rotate_user_key::{Resealed, RotateUserKey};
 pub use set_pair::SetKeyPair;
 
 use super::AccountError;

@@ -123,6 +123,23 @@ pub enum UserEvent {
         /// When.
         at: Timestamp,
     },
+    /// Another user key, and everything that was sealed with the old one sealed with the new one in the same append.
+    #[serde(rename = "UserKeyRotated")]
+    KeyRotated {
+        /// What they sign in with now.
+        credentials: Personal<Credentials>,
+        /// The key pair: the public key as it was, the private key sealed anew.
+        keys: Personal<KeyPair>,
+        /// SHA-256 of the newly sealed user key.
+        fingerprint: String,
+        /// The id of the new user key, if the client named it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_id: Option<String>,
+        /// The new stamp.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
     /// Another address, proved to be theirs.
     #[serde(rename = "UserEmailChanged")]
     EmailChanged {
@@ -265,6 +282,7 @@ impl DomainEvent for UserEvent {
         ("UserKeyIdSet", 1),
         ("UserPasswordChanged", 1),
         ("UserKdfChanged", 1),
+        ("UserKeyRotated", 1),
         ("UserEmailChanged", 1),
         ("UserEmailChangeRequested", 1),
         ("UserEmailVerificationRequested", 1),
@@ -289,6 +307,7 @@ impl DomainEvent for UserEvent {
             | Self::UserKeyIdSet { at, .. }
             | Self::PasswordChanged { at, .. }
             | Self::KdfChanged { at, .. }
+            | Self::KeyRotated { at, .. }
             | Self::EmailChanged { at, .. }
             | Self::EmailChangeRequested { at, .. }
             | Self::EmailVerificationRequested { at }
@@ -448,6 +467,19 @@ impl LiveUser {
             } => Self {
                 kdf: *kdf,
                 credentials: credentials.known()?.clone(),
+                stamp: *stamp,
+                ..self
+            },
+            E::KeyRotated {
+                credentials,
+                keys,
+                key_id,
+                stamp,
+                ..
+            } => Self {
+                credentials: credentials.known()?.clone(),
+                keys: Some(keys.known()?.clone()),
+                key_id: key_id.clone(),
                 stamp: *stamp,
                 ..self
             },

@@ -2,6 +2,7 @@
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     handler::Handler,
     routing::{MethodRouter, delete, get, patch, post, put},
 };
@@ -71,6 +72,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         T: Guarded + 'static,
     {
         self.add(path, put(handler.clone()).post(handler))
+    }
+
+    /// Lets bodies of these routes have up to `bytes`, in place of what ordinary ones may have.
+    #[must_use]
+    pub fn with_body_limit(self, bytes: usize) -> Self {
+        Self {
+            router: self.router.layer(DefaultBodyLimit::max(bytes)),
+        }
     }
 
     /// All routes of both.

@@ -122,6 +122,21 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
             kdf: *kdf,
             ..row.keyed(credentials, *stamp)?
         },
+        E::KeyRotated {
+            credentials,
+            keys,
+            key_id,
+            stamp,
+            ..
+        } => {
+            let keys = keys.known()?;
+            AccountView {
+                public_key: Some(keys.public_key.clone()),
+                private_key: Some(keys.private_key.as_str().to_owned()),
+                key_id: key_id.clone(),
+                ..row.keyed(credentials, *stamp)?
+            }
+        }
         E::EmailChanged {
             email,
             credentials,

@@ -38,7 +38,7 @@ impl FolderRequest {
 }
 
 /// The sealed name of a folder, from the request field `field`.
-pub(super) fn sealed_name(name: Option<String>, field: &str) -> Answer<EncString> {
+pub(crate) fn sealed_name(name: Option<String>, field: &str) -> Answer<EncString> {
     let name = name.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Problem::field(field, "The Name field is required."))?;
     EncString::parse(name, MAX_NAME).map_err(|e| Problem::field(field, super::cipher::check::message("Name", e)))

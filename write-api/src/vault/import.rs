@@ -16,7 +16,9 @@ const MAX_FOLDERS: usize = 10_000;
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
-    Routes::new().post("/ciphers/import", import)
+    Routes::new()
+        .post("/ciphers/import", import)
+        .with_body_limit(crate::WHOLE_VAULT)
 }
 
 /// `ImportCiphersRequestModel`.

@@ -155,7 +155,7 @@ impl Letters {
                     },
                 )
             }
-            E::PasswordChanged { at, .. } | E::KdfChanged { at, .. } => to(
+            E::PasswordChanged { at, .. } | E::KdfChanged { at, .. } | E::KeyRotated { at, .. } => to(
                 &user.email,
                 Letter::PasswordChanged {
                     time: *at,
