@@ -216,7 +216,7 @@ impl Drop for Cluster {
 }
 
 /// A program of the newest PostgreSQL installed.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions
         .filter(|v| v.path().join("bin/initdb").exists())

@@ -128,8 +128,19 @@ impl Server {
     /// Starts the program again on the same data and ports.
     pub async fn restart(&self) {
         self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Starts the program on the same data and ports after [`Self::stop`] or [`Self::kill9`]; returns when it is ready.
+    pub async fn start_again(&self) {
         let running = blocking(self.launching()).await;
         *self.running.lock().unwrap() = Some(running);
+    }
+
+    /// The id of the running process; panics if it was stopped.
+    pub fn pid(&self) -> u32 {
+        let running = self.running.lock().unwrap();
+        running.as_ref().expect("the server runs").pid()
     }
 
     /// Runs another subcommand (`projections rebuild --verify`) with the settings of this server.
