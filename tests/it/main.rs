@@ -6,6 +6,7 @@ mod clients;
 mod compare;
 mod crash;
 mod eventstore;
+mod kurrent_vault;
 mod malformed;
 mod shape;
 mod vault;

@@ -116,7 +116,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
     };
     let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
     let executor = Executor::new(
-        Arc::clone(&stores.store),
+        stores.store(),
         seal,
         Arc::new(SystemClock),
         Arc::new(RandomIds),
@@ -218,7 +218,7 @@ fn close_at_end(shell: &Shell, stores: Stores, account: Arc<AccountPorts>) {
 
 /// Ready means: the read models have reached the head that was there at the start.
 async fn wait_until_caught_up(readiness: &Readiness, stores: &Stores, live: &Live) -> Result<()> {
-    let head = stores.store.head().await?;
+    let head = stores.store().head().await?;
     readiness.set("sync", false, "read models catch up");
     if head > Position::START {
         while !live.reached(head, Duration::from_secs(5)).await {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use commands::ports::{EventStore, Seal};
 use domain::event::Position;
+use eventstore_kurrentdb::is_bookkeeping;
 use projections::feed::{Batch, FeedError, Subscription};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -44,6 +45,8 @@ fn feed_error(e: impl std::fmt::Display) -> FeedError {
 impl Subscription for Feed {
     async fn next(&self, after: Position, max: usize) -> Result<Batch, FeedError> {
         let mut page = self.store.read_all(after, max).await.map_err(feed_error)?;
+        // what a store without groups keeps for itself
+        page.events.retain(|event| !is_bookkeeping(&event.stream));
         if !self.metadata {
             page.events.iter_mut().for_each(|event| event.meta = Bytes::new());
         }

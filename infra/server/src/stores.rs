@@ -3,6 +3,7 @@
 use crate::{config::Config, feed::Feed, keys::Keys};
 use anyhow::{Context as _, Result};
 use commands::ports::{EventStore, Seal};
+use eventstore_kurrentdb::{KurrentSettings, KurrentStore, StagedStore};
 use eventstore_postgres::PostgresStore;
 use sealing::{CACHED_SUBJECTS, Keyring, table::PostgresKeyTable};
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -10,17 +11,38 @@ use std::{sync::Arc, time::Duration};
 
 /// The most bytes of one append: an import of 40,000 items.
 const MAX_APPEND: usize = 96 << 20;
+/// How often commands that a crash left half done are looked for, where the store has no groups of its own.
+const RESUME: Duration = Duration::from_secs(10);
 
 /// Event store, read models and keys, open.
 #[derive(Clone)]
 pub struct Stores {
     /// Connections to the read models.
     pub pool: PgPool,
-    /// Events.
-    pub store: Arc<dyn EventStore>,
     /// Seals and opens personal data.
     pub keyring: Arc<Keyring>,
-    postgres: Arc<PostgresStore>,
+    events: Events,
+}
+
+/// The event store of the settings.
+#[derive(Clone)]
+enum Events {
+    /// The same database as the read models, or another PostgreSQL.
+    Postgres(Arc<PostgresStore>),
+    /// KurrentDB; groups over several streams are staged, and what a crash left staged is finished in the background.
+    Kurrent {
+        store: Arc<StagedStore>,
+        _resuming: Arc<AbortOnDrop>,
+    },
+}
+
+/// Ends background work with the last one who needs it.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Stores {
@@ -29,6 +51,12 @@ impl Stores {
     /// # Errors
     /// What is missing or cannot be reached.
     pub async fn open(config: &Config, database_url: &str, keys: &Keys) -> Result<Self> {
+        // its client must come before any other user of TLS: it sets the cryptography of the process and refuses to share it
+        let kurrent = match &config.event_store_url {
+            Some(url) if config.uses_kurrentdb() => Some(kurrent(url.expose()).await?),
+            _ => None,
+        };
+        crate::tls::install_default_provider();
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)
             .min_connections(1)
@@ -37,42 +65,70 @@ impl Stores {
             .await
             .context("the database cannot be reached")?;
         migrate(&pool).await?;
-        let settings = eventstore_postgres::Settings {
-            max_append_bytes: MAX_APPEND,
-            ..Default::default()
-        };
-        let postgres = PostgresStore::connect(&pool, settings)
-            .await
-            .context("the event store cannot be reached")?;
-        let postgres = Arc::new(postgres);
         let keyring = Keyring::new(
             Arc::new(PostgresKeyTable::new(pool.clone())),
             keys.encryption()?,
             CACHED_SUBJECTS,
         );
+        let events = match kurrent {
+            Some(events) => events,
+            None => postgres(&pool).await?,
+        };
         Ok(Self {
             pool,
-            store: Arc::clone(&postgres) as _,
+            events,
             keyring: Arc::new(keyring),
-            postgres,
         })
+    }
+
+    /// Where events are kept.
+    pub fn store(&self) -> Arc<dyn EventStore> {
+        match &self.events {
+            Events::Postgres(store) => Arc::clone(store) as _,
+            Events::Kurrent { store, .. } => Arc::clone(store) as _,
+        }
     }
 
     /// All events with their metadata.
     pub fn feed(&self) -> Feed {
-        Feed::with_metadata(Arc::clone(&self.store), Arc::clone(&self.keyring) as Arc<dyn Seal>)
+        Feed::with_metadata(self.store(), Arc::clone(&self.keyring) as Arc<dyn Seal>)
     }
 
     /// All events, metadata left empty.
     pub fn feed_without_metadata(&self) -> Feed {
-        Feed::without_metadata(Arc::clone(&self.store), Arc::clone(&self.keyring) as Arc<dyn Seal>)
+        Feed::without_metadata(self.store(), Arc::clone(&self.keyring) as Arc<dyn Seal>)
     }
 
     /// Lets go of the database. What is waiting to be appended is appended first.
     pub async fn close(&self) {
-        self.postgres.close().await;
+        if let Events::Postgres(store) = &self.events {
+            store.close().await;
+        }
         self.pool.close().await;
     }
+}
+
+async fn postgres(pool: &PgPool) -> Result<Events> {
+    let settings = eventstore_postgres::Settings {
+        max_append_bytes: MAX_APPEND,
+        ..Default::default()
+    };
+    let store = PostgresStore::connect(pool, settings).await;
+    Ok(Events::Postgres(Arc::new(
+        store.context("the event store cannot be reached")?,
+    )))
+}
+
+async fn kurrent(url: &str) -> Result<Events> {
+    let store = KurrentStore::connect(url, KurrentSettings::default()).await;
+    let store = Arc::new(StagedStore::new(Arc::new(store.context("ANNALOCK_EVENT_STORE_URL")?)));
+    store
+        .resume()
+        .await
+        .context("what was left staged cannot be finished")?;
+    let resuming = store.keep_resuming(RESUME);
+    let _resuming = Arc::new(AbortOnDrop(resuming));
+    Ok(Events::Kurrent { store, _resuming })
 }
 
 /// Brings all schemas up to date.

@@ -68,13 +68,18 @@ pub async fn leave_no_body(request: Request, next: Next) -> Response {
     let http1 = request.version() <= Version::HTTP_11;
     let (parts, body) = request.into_parts();
     let (back, returned) = oneshot::channel();
-    let lent = Body::new(Lent { body: Some(body), back: Some(back) });
+    let lent = Body::new(Lent {
+        body: Some(body),
+        back: Some(back),
+    });
     let mut response = next.run(Request::from_parts(parts, lent)).await;
     if let Ok(left) = returned.await
         && !drained(left).await
         && http1
     {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -176,9 +176,9 @@ fn user(id: UserId, event: &UserEvent) -> Said {
         E::UserKeyIdSet { key_id, .. } => (None, json!({ "userKeyId": key_id })),
         E::PasswordChanged { fingerprint, .. } => (Some(1001), json!({ "userKeyFingerprint": fingerprint })),
         E::KdfChanged { kdf, fingerprint, .. } => (None, json!({ "kdf": kdf, "userKeyFingerprint": fingerprint })),
-        E::KeyRotated { fingerprint, key_id, .. } => {
-            (None, json!({ "userKeyFingerprint": fingerprint, "userKeyId": key_id }))
-        }
+        E::KeyRotated {
+            fingerprint, key_id, ..
+        } => (None, json!({ "userKeyFingerprint": fingerprint, "userKeyId": key_id })),
         E::EmailChanged { fingerprint, .. } => (None, json!({ "userKeyFingerprint": fingerprint })),
         E::EmailChangeRequested { .. }
         | E::EmailVerificationRequested { .. }

@@ -44,7 +44,7 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
     let from = moment(export.from.as_deref(), Timestamp(0))?;
     let to = moment(export.to.as_deref(), Timestamp(clock::now().0 + 1))?;
     let executor = Executor::new(
-        Arc::clone(&opened.stores.store),
+        opened.stores.store(),
         Arc::clone(&opened.stores.keyring) as _,
         Arc::new(SystemClock),
         Arc::new(RandomIds),
@@ -95,7 +95,7 @@ fn moment(text: Option<&str>, default: Timestamp) -> Result<Timestamp> {
 
 /// Waits until the log has reached the head, so that nothing that happened before is missing.
 async fn caught_up(opened: &Opened) -> Result<()> {
-    let head = opened.stores.store.head().await?;
+    let head = opened.stores.store().head().await?;
     for _ in 0..600 {
         let generations = generation::all(&opened.stores.pool).await?;
         let live = generations.iter().find(|g| g.projector == "audit" && g.state == "live");

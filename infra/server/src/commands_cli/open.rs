@@ -20,7 +20,6 @@ impl Opened {
     /// # Errors
     /// One sentence when there is none to be had.
     pub async fn open(config: &Config) -> Result<Self> {
-        crate::tls::install_default_provider();
         let (database, data) = Database::for_command(config).await?;
         match open(config, &database).await {
             Ok((stores, keys)) => Ok(Self {

@@ -56,7 +56,7 @@ fn list() -> Result<()> {
 }
 
 async fn status(opened: &Opened, as_json: bool) -> Result<()> {
-    let head = opened.stores.store.head().await?;
+    let head = opened.stores.store().head().await?;
     let generations = generation::all(&opened.stores.pool).await?;
     let parked = park::list(&opened.stores.pool).await?;
     let mut out = std::io::stdout().lock();
