@@ -8,7 +8,7 @@ use crate::WriteApi;
 use axum::{Json, extract::State};
 use commands::account::{Rename, SetAvatar, SetDeviceVerification};
 use read_api::account::wire;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use web::{Answer, Body, Caller, Routes};
 
@@ -25,7 +25,14 @@ pub fn routes() -> Routes<WriteApi> {
 /// `UpdateProfileRequestModel`; its hint has been ignored for long.
 #[derive(Debug, Deserialize)]
 struct ProfileRequest {
-    name: Option<String>,
+    /// Null takes the name away; absent says nothing of it.
+    #[serde(default, deserialize_with = "said")]
+    name: Option<Option<String>>,
+}
+
+/// A member that is there, null or not.
+fn said<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(d).map(Some)
 }
 
 /// `PUT /accounts/profile`, and `POST` for older clients.
@@ -34,11 +41,13 @@ async fn rename(
     State(app): State<WriteApi>,
     Body(request): Body<ProfileRequest>,
 ) -> Answer<Json<Value>> {
-    let mut checks = Checks::new();
-    let name = checks.text("Name", request.name, 50);
-    checks.done()?;
-    let user = caller.id;
-    app.change(&caller, &Rename { user, name }).await?;
+    if let Some(name) = request.name {
+        let mut checks = Checks::new();
+        let name = checks.text("Name", name, 50);
+        checks.done()?;
+        let user = caller.id;
+        app.change(&caller, &Rename { user, name }).await?;
+    }
     changed(&app, &caller).await
 }
 
@@ -46,7 +55,9 @@ async fn rename(
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AvatarRequest {
-    avatar_color: Option<String>,
+    /// Null takes the colour away; absent says nothing of it.
+    #[serde(default, deserialize_with = "said")]
+    avatar_color: Option<Option<String>>,
 }
 
 /// `PUT /accounts/avatar`, and `POST` for older clients.
@@ -55,11 +66,13 @@ async fn set_avatar(
     State(app): State<WriteApi>,
     Body(request): Body<AvatarRequest>,
 ) -> Answer<Json<Value>> {
-    let mut checks = Checks::new();
-    let color = checks.text("AvatarColor", request.avatar_color, 7);
-    checks.done()?;
-    let user = caller.id;
-    app.change(&caller, &SetAvatar { user, color }).await?;
+    if let Some(color) = request.avatar_color {
+        let mut checks = Checks::new();
+        let color = checks.text("AvatarColor", color, 7);
+        checks.done()?;
+        let user = caller.id;
+        app.change(&caller, &SetAvatar { user, color }).await?;
+    }
     changed(&app, &caller).await
 }
 
