@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// The most events applied in one transaction.
 const BATCH: usize = 2_000;
+/// How long a projector that nobody waits for lets events gather before it takes them: fewer, larger transactions.
+const GATHER: Duration = Duration::from_millis(100);
 /// How long a subscriber sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_millis(250);
 /// How often a batch is tried before the event at fault is looked for and parked.
@@ -193,6 +195,9 @@ impl Runner {
             }
             if let Err(e) = self.take(&mut owned, &batch.events, batch.next).await {
                 return e;
+            }
+            if self.live.is_none() && batch.events.len() < BATCH {
+                tokio::time::sleep(GATHER).await;
             }
         }
     }
