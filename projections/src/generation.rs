@@ -133,13 +133,21 @@ pub async fn index(
 }
 
 /// Statements that point the views of schema `read` at a generation and make it the live one. To be run in a
-/// transaction that holds the checkpoint rows of both.
-pub(crate) fn swap(projector: &dyn Projector, generation: &Generation) -> String {
+/// transaction that holds the checkpoint rows of both. Tables of another version may have other columns, which a view
+/// cannot be replaced with: it is made anew then.
+pub(crate) fn swap(projector: &dyn Projector, generation: &Generation, same_version: bool) -> String {
     let (schema, name, number) = (generation.schema(), projector.name(), generation.number);
     let views: String = projector
         .tables()
         .iter()
-        .map(|(table, _)| format!("create or replace view read.{table} as select * from {schema}.{table};"))
+        .map(|(table, _)| {
+            let gone = if same_version {
+                String::new()
+            } else {
+                format!("drop view if exists read.{table};")
+            };
+            format!("{gone} create or replace view read.{table} as select * from {schema}.{table};")
+        })
         .collect();
     format!(
         "{views}

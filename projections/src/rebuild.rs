@@ -190,13 +190,13 @@ impl Build<'_> {
         let mut tx = self.connection.begin().await?;
         tx.execute(AssertSqlSafe(format!("set local lock_timeout = '{SWAP_LOCK}'")))
             .await?;
-        let live: Option<i64> = sqlx::query_scalar(
-            "select position from projection.generation where projector = $1 and state = 'live' for update",
+        let live: Option<(i64, i32)> = sqlx::query_as(
+            "select position, version from projection.generation where projector = $1 and state = 'live' for update",
         )
         .bind(self.projector.name())
         .fetch_optional(&mut *tx)
         .await?;
-        while live.is_some_and(|live| self.generation.position.0 < live as u64) {
+        while live.is_some_and(|(live, _)| self.generation.position.0 < live as u64) {
             let batch = self.feed.next(self.generation.position, BATCH).await?;
             let wanted: Vec<StoredEvent> = batch
                 .events
@@ -215,8 +215,13 @@ impl Build<'_> {
             set_position(&mut tx, &self.generation, batch.next).await?;
             self.generation.position = batch.next;
         }
-        tx.execute(AssertSqlSafe(generation::swap(self.projector, &self.generation)))
-            .await?;
+        let same_version = live.is_some_and(|(_, version)| version == self.generation.version);
+        tx.execute(AssertSqlSafe(generation::swap(
+            self.projector,
+            &self.generation,
+            same_version,
+        )))
+        .await?;
         tx.commit().await?;
         Ok(())
     }

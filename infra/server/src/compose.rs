@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode},
     middleware::{self, Next},
     response::IntoResponse,
 };
@@ -30,7 +30,7 @@ use projections::{feed::Subscription, live::Live, runner::Runner};
 use read_api::{About, ReadApi, sync::Bodies};
 use redis_adapter::{InProcess, RedisShared};
 use std::{any::Any, sync::Arc, thread::available_parallelism, time::Duration};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use web::{Authenticator, Problem};
 use write_api::{
     WriteApi,
@@ -240,6 +240,7 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
                 Problem::internal().into_response()
             }))
             .layer(middleware::from_fn(web::drain::leave_no_body))
+            .layer(cors(&shell.config))
             .layer(middleware::from_fn(move |request: Request, next: Next| {
                 next.run(address::note(request, &config.trusted_proxies))
             }))
@@ -258,6 +259,23 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
         public: finish(public),
         by_service,
     }
+}
+
+/// Which pages may call: those of the public address, and the desktop client, whose pages come from its own files.
+fn cors(config: &Config) -> CorsLayer {
+    const DESKTOP: [&str; 2] = ["file://", "bw-desktop-file://bundle"];
+    let origins: Vec<HeaderValue> = DESKTOP
+        .into_iter()
+        .map(str::to_owned)
+        .chain([issuer(config)])
+        .filter_map(|origin| origin.parse().ok())
+        .collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(tower_http::cors::AllowMethods::mirror_request())
+        .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
+        .allow_credentials(true)
+        .max_age(Duration::from_secs(3600))
 }
 
 fn router_of(service: Service, app: &WriteApi) -> Option<Router> {

@@ -55,7 +55,8 @@ pub fn check_filter(filter: &str) -> Result<(), String> {
 /// # Errors
 /// When the filter cannot be read or a logger is already set.
 pub fn init_log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).context("the log filter cannot be read")?;
+    // notices of the database ("already exists, skipping") are noise unless they are asked for
+    let filter = EnvFilter::try_new(format!("sqlx=warn,{filter}")).context("the log filter cannot be read")?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

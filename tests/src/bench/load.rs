@@ -120,9 +120,9 @@ async fn work(
         turn += 1;
         let began = Instant::now();
         let reply = exchange(&mut connection, address, &request.bytes).await;
-        let mut outcome = outcome.borrow_mut();
         match reply {
             Ok(reply) => {
+                let mut outcome = outcome.borrow_mut();
                 outcome.body_bytes += reply.body_bytes as u64;
                 if (200..300).contains(&reply.status) {
                     outcome.note(request.kind, began.elapsed());
@@ -132,8 +132,7 @@ async fn work(
             }
             Err(_) => {
                 connection = None;
-                *outcome.refused.entry(0).or_default() += 1;
-                drop(outcome);
+                *outcome.borrow_mut().refused.entry(0).or_default() += 1;
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }

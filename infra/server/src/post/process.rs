@@ -93,7 +93,9 @@ impl Process {
     /// for the disk.
     async fn advance(&self, position: Position) -> sqlx::Result<()> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query("set local synchronous_commit = off").execute(&mut *tx).await?;
+        sqlx::query("set local synchronous_commit = off")
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("update ops.process set position = greatest(position, $2) where name = $1")
             .bind(NAME)
             .bind(position.0 as i64)
