@@ -8,5 +8,6 @@ mod crash;
 mod eventstore;
 mod kurrent_vault;
 mod malformed;
+mod operations;
 mod shape;
 mod vault;

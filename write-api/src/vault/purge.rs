@@ -36,7 +36,7 @@ async fn purge(
     }
     let user = app.executor.state::<User>(caller.id).await?;
     let user = user.live().ok_or_else(Problem::unauthorized)?;
-    app.prove(&caller, user, request.value()?, Accept::Either, verification_failed)
+    app.prove(&caller, user, request.value()?, Accept::Password, verification_failed)
         .await?;
     let command = PurgeVault {
         by: caller.id,

@@ -1,0 +1,145 @@
+//! What operators and the people behind accounts find: the audit log, letters in the outbox.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tests::{
+    client::{
+        Account,
+        item::{self, Kind},
+        vault::id,
+    },
+    server::Server,
+};
+
+/// The records of an export, one JSON object for each line.
+async fn exported(server: &Server, account: &Account) -> Vec<Value> {
+    let file = server.data_path().join(format!("{}.jsonl", uuid::Uuid::new_v4()));
+    let path = file.to_str().unwrap();
+    let (code, text) = server
+        .run(&["audit", "export", "--user", &account.email, "--output", path])
+        .await;
+    assert_eq!(code, Some(0), "{text}");
+    let lines = std::fs::read_to_string(&file).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn of_name<'a>(records: &'a [Value], name: &str) -> Vec<&'a Value> {
+    records.iter().filter(|record| record["name"] == name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_tells_every_change_with_who_when_and_from_where() {
+    let server = Server::shared().await;
+    let (account, client) = server.member("audit").await;
+    let (_, made) = client.create(&account, Kind::Login, "one").await;
+    let path = format!("/api/ciphers/{}", id(&made));
+    client
+        .put(&path, &item::request(&account.user_key, Kind::Login, "two"))
+        .await
+        .ok();
+    client.put_empty(&format!("{path}/delete")).await.ok_empty();
+    client.delete(&path).await.ok_empty();
+    client.try_login(&account.email, "wrong").await;
+
+    let records = exported(server, &account).await;
+    let user = client.user_id().await.to_string();
+    for (name, kind) in [
+        ("CipherCreated", 1100),
+        ("CipherUpdated", 1101),
+        ("CipherTrashed", 1115),
+        ("CipherDeleted", 1102),
+    ] {
+        let found = of_name(&records, name);
+        assert_eq!(found.len(), 1, "{name}: {records:#?}");
+        assert_eq!(found[0]["type"], kind);
+        assert_eq!(found[0]["cipherId"], id(&made));
+        assert_eq!(found[0]["actingUserId"], user);
+        assert_eq!(found[0]["ip"], "127.0.0.1");
+        assert_eq!(found[0]["origin"], "server");
+        assert!(found[0]["deviceType"].is_number(), "{name}: {:?}", found[0]);
+    }
+    assert_eq!(of_name(&records, "UserLoggedIn")[0]["type"], 1000);
+    assert_eq!(of_name(&records, "UserLoginRefused")[0]["type"], 1005);
+    let fingerprint = &of_name(&records, "UserKeyPairSet")[0]["detail"]["publicKeyFingerprint"];
+    assert_eq!(fingerprint.as_str().unwrap().len(), 64);
+    let text = serde_json::to_string(&records).unwrap();
+    assert!(
+        !text.contains(&account.email) && !text.contains("2."),
+        "no contents, no addresses: {text}"
+    );
+    assert!(
+        records
+            .windows(2)
+            .all(|pair| pair[0]["position"].as_u64() <= pair[1]["position"].as_u64())
+    );
+
+    // reading the log is told by the log
+    assert_eq!(of_name(&exported(server, &account).await, "AuditLogExported").len(), 1);
+}
+
+/// The text of the letter to `address` that has `word` in it, once it lies in the outbox.
+async fn letter(server: &Server, address: &str, word: &str) -> String {
+    let outbox = server.data_path().join("outbox");
+    for _ in 0..100 {
+        for entry in std::fs::read_dir(&outbox).unwrap() {
+            let text = readable(&std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
+            if text.contains(address) && text.contains(word) {
+                return text;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no letter to {address} with {word:?} within 10 s");
+}
+
+/// A letter with soft line breaks and base64 parts undone.
+fn readable(letter: &str) -> String {
+    let mut text = letter.replace("=\r\n", "").replace("=3D", "=");
+    for block in letter.split("\r\n\r\n") {
+        let joined: String = block.split_whitespace().collect();
+        if let Ok(Ok(part)) = BASE64_STANDARD.decode(joined).map(String::from_utf8) {
+            text.push_str(&part);
+        }
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_changed_with_the_code_that_was_mailed_to_the_new_one() {
+    let server = Server::shared().await;
+    let (account, client) = server.member("moving").await;
+    let mut moved = Account::with(&format!("new-{}", account.email), &account.password, account.kdf);
+    (moved.user_key, moved.pair) = (account.user_key.clone(), account.pair.clone());
+    let ask = json!({ "masterPasswordHash": account.password_hash(), "newEmail": moved.email });
+    client.post("/api/accounts/email-token", &ask).await.ok_empty();
+    let text = letter(server, &moved.email, "code").await;
+    let code = text
+        .split(|c: char| !c.is_ascii_digit())
+        .find(|word| word.len() == 8)
+        .unwrap_or_else(|| panic!("no code of eight digits in {text}"))
+        .to_owned();
+
+    let sealed = moved.wrapped_user_key();
+    let change = |token: &str| {
+        json!({
+            "masterPasswordHash": account.password_hash(), "newEmail": moved.email, "token": token,
+            "newMasterPasswordHash": moved.password_hash(), "key": sealed,
+        })
+    };
+    client
+        .post("/api/accounts/email", &change("00000000"))
+        .await
+        .refused(400, "Invalid token.");
+    client.post("/api/accounts/email", &change(&code)).await.ok_empty();
+    client.get("/api/sync").await.refused(401, "Unauthorized");
+    let login = server
+        .client()
+        .try_login(&account.email, &account.password_hash())
+        .await;
+    assert_eq!(login.status, 400, "{}", login.text);
+    let mut again = server.client();
+    again.login(&moved).await;
+    assert_eq!(again.get("/api/accounts/profile").await.ok()["email"], moved.email);
+    letter(server, &account.email, "changed").await;
+}
