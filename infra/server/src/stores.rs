@@ -70,9 +70,10 @@ impl Stores {
             keys.encryption()?,
             CACHED_SUBJECTS,
         );
-        let events = match kurrent {
-            Some(events) => events,
-            None => postgres(&pool).await?,
+        let events = match (kurrent, &config.event_store_url) {
+            (Some(events), _) => events,
+            (None, Some(url)) => elsewhere(url.expose()).await?,
+            (None, None) => postgres(&pool).await?,
         };
         Ok(Self {
             pool,
@@ -117,6 +118,14 @@ async fn postgres(pool: &PgPool) -> Result<Events> {
     Ok(Events::Postgres(Arc::new(
         store.context("the event store cannot be reached")?,
     )))
+}
+
+/// Events in another PostgreSQL than the read models.
+async fn elsewhere(url: &str) -> Result<Events> {
+    let pool = PgPoolOptions::new().max_connections(1).connect(url).await;
+    let pool = pool.context("ANNALOCK_EVENT_STORE_URL")?;
+    eventstore_postgres::migrate(&pool).await.context("schema es")?;
+    postgres(&pool).await
 }
 
 async fn kurrent(url: &str) -> Result<Events> {
