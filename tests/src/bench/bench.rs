@@ -112,11 +112,12 @@ impl Bench {
             kind: 0,
             bytes: request.clone(),
         };
-        // longer than the second for which nginx remembers the file before
-        load::run_for(&nginx.address, in_flight, Duration::from_millis(1_100), &next).await;
+        load::run_for(&nginx.address, in_flight, WARM_UP, &next).await;
         let outcome = load::run_for(&nginx.address, in_flight, self.duration, &next).await;
         let complaint = outcome.complaint();
         anyhow::ensure!(complaint.is_empty(), "nginx: {complaint}");
+        let expected = (outcome.answered() * bytes.len()) as u64;
+        anyhow::ensure!(outcome.body_bytes == expected, "nginx served something else");
         Ok(Limit {
             of,
             value: Some(outcome.per_second()),
