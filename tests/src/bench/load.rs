@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
-use crate::wire::Connection;
+use crate::wire::{Connection, Reply};
 
 /// A request, ready to send, and which kind of the mix it is (from 0).
 pub struct Request {
@@ -59,7 +59,13 @@ impl Outcome {
         each.collect::<Vec<_>>().join(", ")
     }
 
-    fn note(&mut self, kind: usize, took: Duration) {
+    fn take(&mut self, kind: usize, reply: std::io::Result<Reply>, took: Duration) {
+        let status = reply.as_ref().map_or(0, |reply| reply.status);
+        self.body_bytes += reply.map_or(0, |reply| reply.body_bytes as u64);
+        if !(200..300).contains(&status) {
+            *self.refused.entry(status).or_default() += 1;
+            return;
+        }
         if self.kinds.len() <= kind {
             self.kinds.resize_with(kind + 1, Vec::new);
         }
@@ -120,31 +126,16 @@ async fn work(
         turn += 1;
         let began = Instant::now();
         let reply = exchange(&mut connection, address, &request.bytes).await;
-        let mut outcome = outcome.borrow_mut();
-        match reply {
-            Ok(reply) => {
-                outcome.body_bytes += reply.body_bytes as u64;
-                if (200..300).contains(&reply.status) {
-                    outcome.note(request.kind, began.elapsed());
-                } else {
-                    *outcome.refused.entry(reply.status).or_default() += 1;
-                }
-            }
-            Err(_) => {
-                connection = None;
-                *outcome.refused.entry(0).or_default() += 1;
-                drop(outcome);
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+        let broken = reply.is_err();
+        outcome.borrow_mut().take(request.kind, reply, began.elapsed());
+        if broken {
+            connection = None;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
 
-async fn exchange(
-    connection: &mut Option<Connection>,
-    address: &str,
-    request: &[u8],
-) -> std::io::Result<crate::wire::Reply> {
+async fn exchange(connection: &mut Option<Connection>, address: &str, request: &[u8]) -> std::io::Result<Reply> {
     let connection = match connection {
         Some(open) => open,
         None => connection.insert(Connection::open(address).await?),
