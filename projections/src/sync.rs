@@ -173,9 +173,14 @@ impl Touched {
         self.folders.forget(|row| row.owner == user);
         self.devices.forget(|row| row.user == user);
         self.revisions.forget(user);
+        let gone = |statement: &'static str| sqlx::query_scalar::<_, Uuid>(statement).bind(user.0);
+        let ciphers = gone("delete from cipher where owner_id = $1 returning cipher_id");
+        let ciphers = ciphers.fetch_all(&mut *connection).await?;
+        changes.ciphers.extend(ciphers.into_iter().map(|id| (id, None)));
+        let folders = gone("delete from folder where owner_id = $1 returning folder_id");
+        let folders = folders.fetch_all(&mut *connection).await?;
+        changes.folders.extend(folders.into_iter().map(|id| (id, None)));
         for statement in [
-            "delete from cipher where owner_id = $1",
-            "delete from folder where owner_id = $1",
             "delete from device where user_id = $1",
             "delete from revision where user_id = $1",
         ] {
