@@ -1,8 +1,9 @@
 //! Events a projector could not take. The later events of the same stream are parked with them, in order.
 
+use crate::{generation::Generation, projector::Projector};
 use domain::event::{Position, StoredEvent};
 use sqlx::{PgConnection, PgPool, Row};
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 use uuid::Uuid;
 
 /// One event that is parked.
@@ -63,6 +64,39 @@ pub(crate) async fn park(
     .bind(tries)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Parts the events a projector is to apply from those whose streams are blocked. Events it does not want are in
+/// neither.
+pub(crate) fn divide<'a>(
+    projector: &dyn Projector,
+    blocked: &HashSet<(String, Uuid)>,
+    events: &'a [StoredEvent],
+) -> (Cow<'a, [StoredEvent]>, Vec<&'a StoredEvent>) {
+    if blocked.is_empty() && events.iter().all(|event| projector.wants(&event.stream.category)) {
+        return (Cow::Borrowed(events), Vec::new());
+    }
+    let concerned = events.iter().filter(|event| projector.wants(&event.stream.category));
+    let (held, wanted): (Vec<_>, Vec<_>) = concerned.partition(|event| blocked.contains(&stream_of(event)));
+    (Cow::Owned(wanted.into_iter().cloned().collect()), held)
+}
+
+/// How a blocked stream is remembered.
+pub(crate) fn stream_of(event: &StoredEvent) -> (String, Uuid) {
+    (event.stream.category.to_string(), event.stream.id)
+}
+
+/// Parks events behind others of their streams.
+pub(crate) async fn hold(
+    connection: &mut PgConnection,
+    generation: &Generation,
+    held: &[&StoredEvent],
+) -> Result<(), sqlx::Error> {
+    for event in held {
+        let why = "an earlier event is parked";
+        park(connection, &generation.projector, generation.number, event, why, 0).await?;
+    }
     Ok(())
 }
 

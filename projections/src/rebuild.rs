@@ -3,14 +3,19 @@
 use crate::{
     feed::{Batch, FeedError, Subscription},
     generation::{self, Generation},
-    projector::Projector,
+    park,
+    projector::{Projector, ProjectorError},
     runner::RunError,
 };
-use domain::event::{Position, StoredEvent};
+use domain::event::{DecodeError, Position, StoredEvent};
 use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row};
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
 
 /// Events read and applied at once.
 const BATCH: usize = 20_000;
@@ -120,6 +125,8 @@ struct Build<'a> {
     feed: &'a dyn Subscription,
     connection: PgConnection,
     generation: Generation,
+    /// Streams of which an event is parked in this generation.
+    blocked: HashSet<(String, Uuid)>,
     started: Instant,
     events: u64,
     report: &'a (dyn Fn(&Progress) + Send + Sync),
@@ -146,26 +153,45 @@ impl Build<'_> {
         }
     }
 
+    /// Applies a batch. Where an event of it cannot be taken, one event at a time, and parks that one and what follows
+    /// it in its stream, as the owner of the live generation does.
     async fn take(&mut self, batch: &Batch) -> Result<(), RebuildError> {
-        let wanted: Vec<StoredEvent> = batch
-            .events
-            .iter()
-            .filter(|event| self.projector.wants(&event.stream.category))
-            .cloned()
-            .collect();
-        let after = self.generation.position;
+        match self.commit(&batch.events, batch.next).await {
+            Ok(()) => Ok(()),
+            Err(error) if is_of_an_event(&error) => {
+                for event in &batch.events {
+                    match self.commit(std::slice::from_ref(event), event.position).await {
+                        Err(error) if is_of_an_event(&error) => self.park(event, &error).await?,
+                        done => done.map_err(|error| refusal(error, self.generation.position))?,
+                    }
+                }
+                Ok(self
+                    .commit(&[], batch.next)
+                    .await
+                    .map_err(|error| refusal(error, self.generation.position))?)
+            }
+            Err(error) => Err(refusal(error, self.generation.position)),
+        }
+    }
+
+    async fn commit(&mut self, events: &[StoredEvent], next: Position) -> Result<(), ProjectorError> {
         let mut tx = self.connection.begin().await?;
-        self.projector
-            .apply(&mut tx, &wanted)
-            .await
-            .map_err(|error| RebuildError::Event {
-                after,
-                error: error.to_string(),
-            })?;
-        set_position(&mut tx, &self.generation, batch.next).await?;
+        apply(&mut tx, self.projector, &self.generation, &self.blocked, events, next).await?;
         tx.commit().await?;
-        self.events += batch.events.len() as u64;
-        self.generation.position = batch.next;
+        self.events += events.len() as u64;
+        self.generation.position = next;
+        Ok(())
+    }
+
+    async fn park(&mut self, event: &StoredEvent, error: &ProjectorError) -> Result<(), RebuildError> {
+        tracing::error!(projector = self.projector.name(), position = %event.position, stream.name = %event.stream, %error, "event parked by a rebuild");
+        let mut tx = self.connection.begin().await?;
+        let (name, number) = (self.projector.name(), self.generation.number);
+        park::park(&mut tx, name, number, event, &error.to_string(), 1).await?;
+        set_position(&mut tx, &self.generation, event.position).await?;
+        tx.commit().await?;
+        self.blocked.insert(park::stream_of(event));
+        self.generation.position = event.position;
         Ok(())
     }
 
@@ -180,6 +206,9 @@ impl Build<'_> {
                 {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
+                // caught up with outside the lock, where it can be parked
+                Err(RebuildError::Run(RunError::Database(e))) if !ProjectorError::is_transient_database(&e) => {}
+                Err(RebuildError::Event { .. }) => {}
                 other => return other,
             }
         }
@@ -196,28 +225,20 @@ impl Build<'_> {
         .bind(self.projector.name())
         .fetch_optional(&mut *tx)
         .await?;
-        while live.is_some_and(|live| self.generation.position.0 < live as u64) {
-            let batch = self.feed.next(self.generation.position, BATCH).await?;
-            let wanted: Vec<StoredEvent> = batch
-                .events
-                .iter()
-                .filter(|event| self.projector.wants(&event.stream.category))
-                .cloned()
-                .collect();
-            let after = self.generation.position;
-            self.projector
-                .apply(&mut tx, &wanted)
+        // remembered only once it is committed: a swap that was refused leaves nothing applied
+        let mut position = self.generation.position;
+        while live.is_some_and(|live| position.0 < live as u64) {
+            let batch = self.feed.next(position, BATCH).await?;
+            let (projector, generation) = (self.projector, &self.generation);
+            apply(&mut tx, projector, generation, &self.blocked, &batch.events, batch.next)
                 .await
-                .map_err(|error| RebuildError::Event {
-                    after,
-                    error: error.to_string(),
-                })?;
-            set_position(&mut tx, &self.generation, batch.next).await?;
-            self.generation.position = batch.next;
+                .map_err(|error| refusal(error, position))?;
+            position = batch.next;
         }
         tx.execute(AssertSqlSafe(generation::swap(self.projector, &self.generation)))
             .await?;
         tx.commit().await?;
+        self.generation.position = position;
         Ok(())
     }
 }
@@ -231,6 +252,41 @@ fn cut(mut batch: Batch, limit: Option<Position>) -> Batch {
         batch.next = limit;
     }
     batch
+}
+
+/// Applies events to a generation that is being built, and says that it is at `next`.
+async fn apply(
+    tx: &mut PgConnection,
+    projector: &dyn Projector,
+    generation: &Generation,
+    blocked: &HashSet<(String, Uuid)>,
+    events: &[StoredEvent],
+    next: Position,
+) -> Result<(), ProjectorError> {
+    let (wanted, held) = park::divide(projector, blocked, events);
+    projector.apply(tx, &wanted).await?;
+    park::hold(tx, generation, &held).await?;
+    set_position(tx, generation, next).await?;
+    Ok(())
+}
+
+/// What a rebuild says of an error in the batch after `after`.
+fn refusal(error: ProjectorError, after: Position) -> RebuildError {
+    match error {
+        ProjectorError::Database(e) => e.into(),
+        ProjectorError::Decode(error) => RebuildError::Event {
+            after,
+            error: error.to_string(),
+        },
+    }
+}
+
+/// Whether the fault is in an event that this program knows: not in the database, and not that it is too new.
+fn is_of_an_event(error: &ProjectorError) -> bool {
+    match error {
+        ProjectorError::Decode(e) => !matches!(e, DecodeError::Unknown { .. }),
+        ProjectorError::Database(e) => !ProjectorError::is_transient_database(e),
+    }
 }
 
 async fn set_position(tx: &mut PgConnection, generation: &Generation, next: Position) -> Result<(), sqlx::Error> {
@@ -282,6 +338,7 @@ pub async fn run(
         feed,
         connection,
         generation,
+        blocked: HashSet::new(),
         started: Instant::now(),
         events: 0,
         report,
@@ -295,46 +352,53 @@ pub async fn run(
             generation::drop(&mut build.connection, &generation).await?;
         }
     }
+    // a closed connection would keep it until the server notices: the next rebuild shall find it free
+    build.connection.execute("select pg_advisory_unlock_all()").await?;
+    build.connection.close().await?;
     result
 }
 
 async fn finish(build: &mut Build<'_>, pool: &PgPool, options: Options) -> Result<Option<Comparison>, RebuildError> {
-    build.catch_up(None).await?;
+    // what is only compared never gets ahead of the live tables: their owner may be away
+    let limit = if options.swap {
+        None
+    } else {
+        Some(live_position(pool, build.projector).await?)
+    };
+    build.catch_up(limit).await?;
     generation::index(&mut build.connection, build.projector, &build.generation).await?;
     if options.swap {
         build.swap().await?;
         return Ok(None);
     }
-    build.catch_up(None).await?;
     compare(build, pool).await.map(Some)
+}
+
+async fn live_position(pool: &PgPool, projector: &dyn Projector) -> Result<Position, RebuildError> {
+    let mut connection = pool.acquire().await?;
+    let live = generation::live(&mut connection, projector.name()).await?;
+    Ok(live.ok_or(RebuildError::NoLive)?.position)
 }
 
 /// Compares the tables at one position: that of a snapshot of the live ones.
 async fn compare(build: &mut Build<'_>, pool: &PgPool) -> Result<Comparison, RebuildError> {
     let mut live = PgConnection::connect_with(&pool.connect_options()).await?;
-    // the live tables must have come at least as far as what was built
-    loop {
-        live.execute("begin isolation level repeatable read read only").await?;
-        let generation = generation::live(&mut live, build.projector.name())
-            .await?
-            .ok_or(RebuildError::NoLive)?;
-        if generation.position >= build.generation.position {
-            build.catch_up(Some(generation.position)).await?;
-            let mut tables = Vec::new();
-            for (table, key) in build.projector.tables() {
-                let ours = rows(&mut build.connection, &build.generation.schema(), table, key).await?;
-                let theirs = rows(&mut live, &generation.schema(), table, key).await?;
-                tables.push(((*table).to_owned(), ours.len() as u64, first_difference(&ours, &theirs)));
-            }
-            live.execute("rollback").await?;
-            return Ok(Comparison {
-                position: generation.position,
-                tables,
-            });
-        }
-        live.execute("rollback").await?;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    live.execute("begin isolation level repeatable read read only").await?;
+    let generation = generation::live(&mut live, build.projector.name())
+        .await?
+        .ok_or(RebuildError::NoLive)?;
+    build.catch_up(Some(generation.position)).await?;
+    let mut tables = Vec::new();
+    for (table, key) in build.projector.tables() {
+        let ours = rows(&mut build.connection, &build.generation.schema(), table, key).await?;
+        let theirs = rows(&mut live, &generation.schema(), table, key).await?;
+        tables.push(((*table).to_owned(), ours.len() as u64, first_difference(&ours, &theirs)));
     }
+    live.execute("rollback").await?;
+    Ok(Comparison {
+        position: generation.position,
+        tables,
+    })
 }
 
 /// Key and digest of each row of a table, in order of the key.
@@ -358,19 +422,17 @@ async fn rows(
         .await
 }
 
-/// The key of the first row that is in one list only or not the same in both.
+/// The key of the first row that is in one list only or not the same in both. Both are in the database's order of keys,
+/// which is not that of their texts.
 fn first_difference(ours: &[(String, [u8; 32])], theirs: &[(String, [u8; 32])]) -> Option<String> {
-    let differing = ours
-        .iter()
-        .zip(theirs)
-        .find(|(a, b)| a != b)
-        .map(|(a, b)| a.0.clone().min(b.0.clone()));
-    differing.or_else(|| {
-        let (short, long) = if ours.len() < theirs.len() {
-            (ours, theirs)
-        } else {
-            (theirs, ours)
-        };
-        long.get(short.len()).map(|(key, _)| key.clone())
-    })
+    let same = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+    match (ours.get(same), theirs.get(same)) {
+        (None, None) => None,
+        (Some((key, _)), None) | (None, Some((key, _))) => Some(key.clone()),
+        (Some((key, _)), Some((other, _))) => {
+            // a key that comes later in the other list is not missing there: what stands before it there is too much
+            let later = theirs[same..].iter().any(|(their, _)| their == key);
+            Some(if later { other } else { key }.clone())
+        }
+    }
 }

@@ -19,6 +19,10 @@ const IDLE: Duration = Duration::from_millis(250);
 /// How often a batch is tried before the event at fault is looked for and parked.
 const TRIES: i32 = 3;
 
+/// How long a runner rests after it gave up; twice as long each time that it got nowhere.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
 /// Why a runner stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -78,13 +82,19 @@ impl Runner {
     /// committed is done again by the next owner.
     pub async fn run(self) {
         let name = self.projector.name();
-        let mut pause = Duration::from_millis(50);
+        let mut pause = FIRST_PAUSE;
         loop {
             match self.own().await {
-                Ok(Some(owned)) => {
-                    pause = Duration::from_millis(50);
+                Ok(Some(mut owned)) => {
+                    let began = owned.generation.position;
                     tracing::info!(projector = name, generation = owned.generation.number, position = %owned.generation.position, "projector owned");
-                    let error = self.work(owned).await;
+                    let error = self.work(&mut owned).await;
+                    if owned.generation.position > began {
+                        pause = FIRST_PAUSE;
+                    }
+                    // free at once for this process or another; if the connection is gone, so is the lock before long
+                    let _ = owned.connection.execute("select pg_advisory_unlock_all()").await;
+                    let _ = owned.connection.close().await;
                     if let Some(live) = &self.live {
                         live.set_owner(false);
                     }
@@ -101,7 +111,7 @@ impl Runner {
                 Err(error) => tracing::warn!(projector = name, %error, "projector cannot be owned"),
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -171,7 +181,7 @@ impl Runner {
         }
     }
 
-    async fn work(&self, mut owned: Owned) -> RunError {
+    async fn work(&self, owned: &mut Owned) -> RunError {
         let mut wake = self.feed.wake();
         loop {
             let after = owned.generation.position;
@@ -183,15 +193,15 @@ impl Runner {
                 .set(batch.head.0.saturating_sub(batch.next.0) as f64);
             if batch.next == after {
                 let _ = tokio::time::timeout(IDLE, wake.changed()).await;
-                if let Err(e) = self.still_live(&mut owned).await {
+                if let Err(e) = self.still_live(owned).await {
                     return e;
                 }
-                if let Err(e) = self.retry_parked(&mut owned).await {
+                if let Err(e) = self.retry_parked(owned).await {
                     return e;
                 }
                 continue;
             }
-            if let Err(e) = self.take(&mut owned, &batch.events, batch.next).await {
+            if let Err(e) = self.take(owned, &batch.events, batch.next).await {
                 return e;
             }
         }
@@ -213,23 +223,25 @@ impl Runner {
         }
     }
 
-    /// Applies a batch; tries again, and at last looks for the event at fault and parks it.
+    /// Applies a batch; tries again, and at last looks for the event at fault and parks it. What lies before an event of
+    /// a newer program is applied all the same.
     async fn take(&self, owned: &mut Owned, events: &[StoredEvent], next: Position) -> Result<(), RunError> {
         let mut tries = 0;
         let error = loop {
             match self.apply(owned, events, next).await {
                 Ok(()) => return Ok(()),
+                Err(ApplyError::Stop(RunError::Unknown { .. })) if events.len() > 1 => break None,
                 Err(ApplyError::Stop(e)) => return Err(e),
                 Err(ApplyError::Events(error)) => {
                     tries += 1;
                     if tries == TRIES || matches!(error, ProjectorError::Decode(_)) {
-                        break error;
+                        break Some(error);
                     }
                     tokio::time::sleep(Duration::from_millis(20) * 2_u32.pow(tries as u32)).await;
                 }
             }
         };
-        if let [event] = events {
+        if let ([event], Some(error)) = (events, error) {
             return self.park(owned, event, next, &error, tries).await;
         }
         for event in events {
@@ -241,40 +253,15 @@ impl Runner {
 
     async fn apply(&self, owned: &mut Owned, events: &[StoredEvent], next: Position) -> Result<(), ApplyError> {
         let projector = &*self.projector;
-        let mut wanted: Vec<StoredEvent> = Vec::new();
-        let mut held: Vec<&StoredEvent> = Vec::new();
-        let borrowed;
-        let events = if owned.blocked.is_empty() && events.iter().all(|e| projector.wants(&e.stream.category)) {
-            events
-        } else {
-            for event in events.iter().filter(|event| projector.wants(&event.stream.category)) {
-                let key = (event.stream.category.to_string(), event.stream.id);
-                if owned.blocked.contains(&key) {
-                    held.push(event)
-                } else {
-                    wanted.push(event.clone())
-                }
-            }
-            borrowed = wanted;
-            &borrowed
-        };
+        let (events, held) = park::divide(projector, &owned.blocked, events);
         let mut tx = owned.connection.begin().await.map_err(ApplyError::database)?;
         let changes = projector
-            .apply(&mut tx, events)
+            .apply(&mut tx, &events)
             .await
-            .map_err(|error| ApplyError::of(error, events))?;
-        for event in held {
-            park::park(
-                &mut tx,
-                projector.name(),
-                owned.generation.number,
-                event,
-                "an earlier event is parked",
-                0,
-            )
+            .map_err(|error| ApplyError::of(error, &events))?;
+        park::hold(&mut tx, &owned.generation, &held)
             .await
             .map_err(ApplyError::database)?;
-        }
         advance(&mut tx, &owned.generation, owned.epoch, next).await?;
         tx.commit().await.map_err(ApplyError::database)?;
         owned.generation.position = next;
@@ -332,6 +319,9 @@ impl Runner {
             match self.projector.apply(&mut tx, std::slice::from_ref(event)).await {
                 Ok(changes) => {
                     park::unpark(&mut tx, name, number, position).await?;
+                    advance(&mut tx, &owned.generation, owned.epoch, owned.generation.position)
+                        .await
+                        .map_err(ApplyError::into_run)?;
                     tx.commit().await?;
                     self.projector.published(changes, owned.generation.position);
                 }
