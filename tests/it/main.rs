@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod account;
+mod architecture;
 mod clients;
 mod compare;
 mod crash;
 mod eventstore;
 mod malformed;
+mod projections;
 mod shape;
 mod vault;
