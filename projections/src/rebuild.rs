@@ -357,6 +357,9 @@ pub async fn run(
             generation::drop(&mut build.connection, &generation).await?;
         }
     }
+    // a closed connection would keep it until the server notices: the next rebuild shall find it free
+    build.connection.execute("select pg_advisory_unlock_all()").await?;
+    build.connection.close().await?;
     result
 }
 

@@ -94,7 +94,8 @@ impl Runner {
                     if owned.generation.position > began {
                         pause = FIRST_PAUSE;
                     }
-                    // said goodbye to, so that the lock is free at once for this process or another
+                    // free at once for this process or another; if the connection is gone, so is the lock before long
+                    let _ = owned.connection.execute("select pg_advisory_unlock_all()").await;
                     let _ = owned.connection.close().await;
                     if let Some(live) = &self.live {
                         live.set_owner(false);

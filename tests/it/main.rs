@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod account;
+mod architecture;
 mod clients;
 mod compare;
 mod crash;
@@ -9,5 +10,6 @@ mod eventstore;
 mod kurrent_vault;
 mod malformed;
 mod operations;
+mod projections;
 mod shape;
 mod vault;

@@ -1,0 +1,9 @@
+//! Projectors on a real PostgreSQL: events in, rows out; and what their owner does when something is wrong.
+
+mod audit;
+mod history;
+mod owner;
+mod parked;
+mod rebuild;
+mod rows;
+mod world;

@@ -1,0 +1,91 @@
+//! One owner for each projector: the lock finds it, the epoch keeps it the only one that writes.
+
+use super::history::{folder, item, ms};
+use super::world::{World, person, until};
+use domain::event::Position;
+use domain::id::{CipherId, FolderId};
+use domain::vault::cipher::Cipher;
+use domain::vault::folder::Folder;
+use projections::sync::{SyncProjector, read};
+use sqlx::{Connection, PgConnection};
+use std::time::Duration;
+use uuid::Uuid;
+
+const THING: Uuid = Uuid::from_u128(77);
+
+async fn epoch(world: &World) -> i64 {
+    sqlx::query_scalar("select epoch from projection.generation where state = 'live'")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_runners_one_writes_and_the_other_takes_over_when_it_ends() {
+    let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
+    let first = world.run(SyncProjector::default());
+    world.add::<Folder>(FolderId(THING), &folder(person(1), ms(0))).await;
+    world.caught_up("sync").await;
+    let owned = epoch(&world).await;
+    let _second = world.run(SyncProjector::default());
+    world.add::<Cipher>(CipherId(THING), &item(person(1), ms(1))).await;
+    world.caught_up("sync").await;
+    assert_eq!(epoch(&world).await, owned, "the first one still owns it");
+    drop(first);
+    world
+        .add::<Folder>(FolderId(Uuid::from_u128(78)), &folder(person(1), ms(2)))
+        .await;
+    world.caught_up("sync").await;
+    assert_eq!(epoch(&world).await, owned + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_that_was_overtaken_writes_nothing_more() {
+    let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
+    let _first = world.run(SyncProjector::default());
+    world.add::<Folder>(FolderId(THING), &folder(person(1), ms(0))).await;
+    world.caught_up("sync").await;
+
+    // somebody waits for the lock, and gets it once the first one lets go; the epoch is raised before
+    let mut next = PgConnection::connect_with(&world.pool.connect_options()).await.unwrap();
+    let (got, mut lock) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let lock = "select pg_advisory_lock(hashtextextended('annalock:sync', 0))";
+        sqlx::query(lock).execute(&mut next).await.unwrap();
+        let _ = got.send(next);
+    });
+    let waiting = "select exists (select 1 from pg_locks where locktype = 'advisory' and not granted
+                   and database = (select oid from pg_database where datname = current_database()))";
+    until("somebody waits", async || {
+        sqlx::query_scalar::<_, bool>(waiting)
+            .fetch_one(&world.pool)
+            .await
+            .unwrap()
+    })
+    .await;
+    assert!(lock.try_recv().is_err(), "the first one holds the lock");
+    let raised = world.execute("update projection.generation set epoch = epoch + 1 where state = 'live'".to_owned());
+    assert_eq!(raised.await, 1);
+    let overtaken = epoch(&world).await;
+    let before = world.position("sync").await.unwrap();
+    world.add::<Cipher>(CipherId(THING), &item(person(1), ms(1))).await;
+
+    let next = tokio::time::timeout(Duration::from_secs(10), lock)
+        .await
+        .unwrap()
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await; // it looks again every 50 ms at first
+    assert_eq!(world.position("sync").await, Some(before));
+    assert_eq!(read::ciphers(&world.pool, &[THING]).await.unwrap(), []);
+    assert_eq!(epoch(&world).await, overtaken);
+
+    next.close().await.unwrap();
+    world.caught_up("sync").await;
+    assert_eq!(read::ciphers(&world.pool, &[THING]).await.unwrap().len(), 1);
+    assert_eq!(
+        (epoch(&world).await, world.position("sync").await),
+        (overtaken + 1, Some(Position(2)))
+    );
+}

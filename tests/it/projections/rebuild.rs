@@ -1,0 +1,205 @@
+//! Building tables anew beside the live ones.
+
+use super::history::{folder, item, mixed, ms};
+use super::world::{TABLES, World, person};
+use domain::event::Position;
+use domain::id::{CipherId, FolderId};
+use domain::vault::cipher::{Cipher, CipherEvent};
+use domain::vault::folder::Folder;
+use projections::audit::AuditProjector;
+use projections::generation;
+use projections::rebuild::Comparison;
+use projections::sync::SyncProjector;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tests::sample::seed;
+use uuid::Uuid;
+
+fn differences(compared: &Comparison) -> Vec<(&str, Option<&str>)> {
+    let tables = compared.tables.iter();
+    tables.map(|(name, _, key)| (name.as_str(), key.as_deref())).collect()
+}
+
+async fn generations(world: &World, projector: &str) -> Vec<(i32, String)> {
+    let all = generation::all(&world.pool).await.unwrap();
+    let ours = all.into_iter().filter(|g| g.projector == projector);
+    ours.map(|g| (g.number, g.state)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_takes_the_place_of_the_live_tables_while_writes_go_on() {
+    let world = Arc::new(World::new().await);
+    world.start_empty(SyncProjector::default()).await;
+    mixed(&world, seed("a mixed history"), 300).await;
+    let _running = world.run(SyncProjector::default());
+    world.caught_up("sync").await;
+    let before = generations(&world, "sync").await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let (world, stop) = (Arc::clone(&world), Arc::clone(&stop));
+        async move {
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                written += 1;
+                let id = CipherId(Uuid::from_u128(1 << 100 | written));
+                world.add::<Cipher>(id, &item(person(1), ms(1_000))).await;
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            written
+        }
+    });
+    for _ in 0..3 {
+        world.rebuild(&SyncProjector::default(), true).await.unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    let written = writer.await.unwrap();
+    assert!(written > 10, "only {written} writes went on");
+    world.caught_up("sync").await;
+
+    let after = generations(&world, "sync").await;
+    assert_eq!((after.len(), after[0].1.as_str()), (1, "live"), "{after:?}");
+    assert!(after[0].0 > before[0].0 + 2, "{before:?} {after:?}");
+    let compared = world.rebuild(&SyncProjector::default(), false).await.unwrap().unwrap();
+    assert!(compared.equal(), "{compared:?}");
+    assert_eq!(compared.position, world.head().await);
+    let views = "select distinct table_schema from information_schema.view_table_usage where view_schema = 'read'";
+    let schemas: Vec<String> = sqlx::query_scalar(views).fetch_all(&world.pool).await.unwrap();
+    assert_eq!(schemas, [format!("read_g{}", after[0].0)]);
+    let ours = "select count(*) from read.cipher where owner_id = $1 and revised_at = $2";
+    let ours = sqlx::query_scalar(ours).bind(person(1).0).bind(ms(1_000).0);
+    let rows: i64 = ours.fetch_one(&world.pool).await.unwrap();
+    assert_eq!(rows, i64::try_from(written).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_had_to_wait_for_readers_misses_nothing() {
+    let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
+    let _running = world.run(SyncProjector::default());
+    mixed(&world, seed("a mixed history"), 50).await;
+    world.caught_up("sync").await;
+    // a reader holds the views for longer than a swap waits, while the owner goes on
+    let mut reader = world.pool.begin().await.unwrap();
+    sqlx::query("select count(*) from read.cipher")
+        .execute(&mut *reader)
+        .await
+        .unwrap();
+    let projector = SyncProjector::default();
+    let writes = async {
+        for number in 1..=60 {
+            let id = FolderId(Uuid::from_u128(1 << 100 | number));
+            world.add::<Folder>(id, &folder(person(1), ms(2_000))).await;
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        reader.rollback().await.unwrap();
+    };
+    let (done, ()) = tokio::join!(world.rebuild(&projector, true), writes);
+    done.unwrap();
+    world.caught_up("sync").await;
+    let compared = world.rebuild(&projector, false).await.unwrap().unwrap();
+    assert!(compared.equal(), "{compared:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_built_anew_equal_those_kept_up_to_date() {
+    let seed = seed("a mixed history");
+    let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
+    world.start_empty(AuditProjector).await;
+    mixed(&world, seed, 300).await;
+    {
+        let _running = (world.run(SyncProjector::default()), world.run(AuditProjector));
+        world.batches_of(11);
+        world.caught_up("sync").await;
+        world.caught_up("audit").await;
+    }
+    let kept = world.dump(&TABLES).await;
+    for batch in [1, usize::MAX] {
+        world.batches_of(batch);
+        world.rebuild(&SyncProjector::default(), true).await.unwrap();
+        world.rebuild(&AuditProjector, true).await.unwrap();
+        assert_eq!(world.dump(&TABLES).await, kept);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_names_the_key_of_a_row_that_was_changed_by_hand() {
+    let world = World::new().await;
+    for number in 1..=12 {
+        let id = CipherId(Uuid::from_u128(number));
+        world.add::<Cipher>(id, &item(person(1), ms(0))).await;
+    }
+    {
+        let _running = (world.run(SyncProjector::default()), world.run(AuditProjector));
+        world.caught_up("sync").await;
+        world.caught_up("audit").await;
+    }
+    let verify = async || world.rebuild(&SyncProjector::default(), false).await.unwrap().unwrap();
+    let sound = verify().await;
+    assert!(sound.equal(), "{sound:?}");
+    assert_eq!((&*sound.tables[1].0, sound.tables[1].1), ("cipher", 12));
+
+    let third = Uuid::from_u128(3);
+    let change = format!("update read.cipher set favorite = true where cipher_id = '{third}'");
+    assert_eq!(world.execute(change).await, 1);
+    let found = verify().await;
+    let key = third.to_string();
+    let same = |table| (table, None);
+    assert_eq!(
+        differences(&found),
+        [
+            same("account"),
+            ("cipher", Some(&*key)),
+            same("folder"),
+            same("device"),
+            same("revision")
+        ]
+    );
+    assert_eq!(
+        generations(&world, "sync").await.len(),
+        1,
+        "what was compared is dropped"
+    );
+
+    // a row that is missing and one that is too much; keys of the audit log are numbers, not texts
+    let audit = async || world.rebuild(&AuditProjector, false).await.unwrap().unwrap();
+    assert_eq!(
+        world
+            .execute("delete from read.audit_record where position = 9".to_owned())
+            .await,
+        1
+    );
+    assert_eq!(differences(&audit().await), [("audit_record", Some("(9,0)"))]);
+    let change = "update read.audit_record set position = 9, ordinal = 1 where position = 10";
+    assert_eq!(world.execute(change.to_owned()).await, 1);
+    assert_eq!(differences(&audit().await), [("audit_record", Some("(9,0)"))]);
+    world.rebuild(&AuditProjector, true).await.unwrap();
+    assert_eq!(
+        differences(&audit().await),
+        [("audit_record", None)],
+        "a rebuild repairs it"
+    );
+    let change =
+        "insert into read.audit_record select 9, 1::smallint, type, name, at, recorded_at, actor, acting_user_id,
+                  user_id, cipher_id, folder_id, device_id, device_type, client, client_version, ip, origin, event_id,
+                  correlation, detail from read.audit_record where position = 9";
+    assert_eq!(world.execute(change.to_owned()).await, 1);
+    assert_eq!(differences(&audit().await), [("audit_record", Some("(9,1)"))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_needs_no_owner_that_goes_on() {
+    let world = World::new().await;
+    world
+        .add::<Cipher>(CipherId(Uuid::from_u128(1)), &item(person(1), ms(0)))
+        .await;
+    world.sync().await;
+    world
+        .add::<Cipher>(CipherId(Uuid::from_u128(1)), &CipherEvent::Trashed { at: ms(1) })
+        .await;
+    let projector = SyncProjector::default();
+    let compared = tokio::time::timeout(super::world::LONG, world.rebuild(&projector, false)).await;
+    let compared = compared.expect("nobody has to be waited for").unwrap().unwrap();
+    assert_eq!((compared.position, compared.equal()), (Position(1), true));
+}
