@@ -206,7 +206,7 @@ impl Runner {
             if let Err(e) = self.take(owned, &batch.events, batch.next).await {
                 return e;
             }
-            if self.live.is_none() && batch.events.len() < BATCH {
+            if self.live.is_none() && batch.next >= batch.head {
                 tokio::time::sleep(GATHER).await;
             }
         }
