@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection, Row};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -127,9 +127,8 @@ async fn a_killed_server_is_started_again_and_pools_reconnect() {
 #[tokio::test]
 async fn the_server_ends_with_its_killed_owner_and_the_next_start_finds_everything() {
     let folder = folder();
-    let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args(["owner_process", "--exact", "--ignored", "--nocapture"])
-        .env("PRIVATE_POSTGRES_TEST_FOLDER", folder.path())
+    let mut owner = Command::new(owner_program())
+        .arg(folder.path())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -146,21 +145,10 @@ async fn the_server_ends_with_its_killed_owner_and_the_next_start_finds_everythi
     assert_eq!(processes_of(folder.path()), [] as [i32; 0]);
 }
 
-#[tokio::test]
-#[ignore = "not a test: the process that is killed by the test above"]
-async fn owner_process() {
-    let Some(folder) = std::env::var_os("PRIVATE_POSTGRES_TEST_FOLDER") else {
-        return;
-    };
-    let folder = Path::new(&folder);
-    let server = start(folder).await;
-    connect(&server)
-        .await
-        .execute("CREATE TABLE kept AS SELECT 'yes' AS answer")
-        .await
-        .unwrap();
-    fs::write(folder.join("ready"), "").unwrap();
-    tokio::time::sleep(Duration::from_secs(120)).await;
+/// The example `owner`, which cargo builds beside the tests: `target/<profile>/examples/owner`.
+fn owner_program() -> PathBuf {
+    let test = std::env::current_exe().unwrap(); // target/<profile>/deps/server-…
+    test.parent().unwrap().parent().unwrap().join("examples/owner")
 }
 
 /// Runs `postgres` on the cluster without a supervisor, as a predecessor without `setpriv` would leave it.
