@@ -89,6 +89,7 @@ async fn an_event_that_cannot_be_read_is_parked_with_what_follows_it_in_its_stre
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_of_what_is_still_wrong_counts_and_a_skip_sets_the_rest_free() {
     let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
     poison(&world).await;
     let _running = world.run(SyncProjector::default());
     world.caught_up("sync").await;
@@ -123,6 +124,7 @@ async fn a_retry_of_what_is_still_wrong_counts_and_a_skip_sets_the_rest_free() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_comes_late_does_not_set_back_the_revision() {
     let (world, user) = (World::new().await, person(1));
+    world.start_empty(SyncProjector::default()).await;
     world.add::<User>(user, &registered(user, ms(0))).await;
     poison(&world).await;
     let last = world.add::<Folder>(FolderId(SOUND), &folder(user, ms(9))).await;

@@ -40,7 +40,7 @@ impl Clock for StoppedClock {
 }
 
 /// The store as projectors see it; nothing in it is sealed.
-struct Feed {
+pub struct Feed {
     store: Arc<MemoryStore>,
     most: AtomicUsize,
 }
@@ -80,7 +80,7 @@ impl Drop for Running {
 pub struct World {
     pub pool: PgPool,
     store: Arc<MemoryStore>,
-    feed: Arc<Feed>,
+    pub feed: Arc<Feed>,
 }
 
 impl World {
