@@ -8,11 +8,11 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 /// How many accounts are remembered.
@@ -42,9 +42,20 @@ enum Known {
 #[derive(Debug)]
 pub struct LoadTicket(UserId);
 
+/// How long changes may be acknowledged ahead of the read models before writers wait for them too: a projector that
+/// cannot follow slows down those who make it work, not those who read.
+const AHEAD: Duration = Duration::from_millis(100);
+
 /// What the projector tells this process.
 pub struct Live {
     position: watch::Sender<Position>,
+    /// The last position this process told a writer of: what is read from now on must show it.
+    acknowledged: AtomicU64,
+    /// A position the read models have not reached yet, and since when.
+    ahead: Mutex<(Position, Instant)>,
+    /// How many wait for the read models, and what wakes a projector that lets events gather.
+    waiting: AtomicUsize,
+    wanted: Notify,
     /// This process owns the projector, so what is remembered is all there is.
     owner: AtomicBool,
     generation: AtomicU64,
@@ -65,6 +76,10 @@ impl Default for Live {
     fn default() -> Self {
         Self {
             position: watch::Sender::new(Position::START),
+            acknowledged: AtomicU64::new(0),
+            ahead: Mutex::new((Position::START, Instant::now())),
+            waiting: AtomicUsize::new(0),
+            wanted: Notify::new(),
             owner: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             users: lru(USERS),
@@ -90,16 +105,49 @@ impl Live {
         if self.position() >= position {
             return true;
         }
+        let _waiting = Waiting::of(self);
         let mut receiver = self.position.subscribe();
         let reached = receiver.wait_for(|now| *now >= position);
         matches!(tokio::time::timeout(limit, reached).await, Ok(Ok(_)))
+    }
+
+    /// Remembers that a writer is told of `position` before the read models show it: whoever reads after that waits for
+    /// it. `false` if the read models have been behind for so long that the writer should wait as well.
+    pub fn acknowledge(&self, position: Position) -> bool {
+        self.acknowledged.fetch_max(position.0, Ordering::AcqRel);
+        let now = self.position();
+        if now >= position {
+            return true;
+        }
+        let mut ahead = lock(&self.ahead);
+        if ahead.0 <= now {
+            *ahead = (position, Instant::now());
+        }
+        ahead.1.elapsed() < AHEAD
+    }
+
+    /// The last position a writer was told of by this process.
+    pub fn acknowledged(&self) -> Position {
+        Position(self.acknowledged.load(Ordering::Acquire))
+    }
+
+    /// Whether this process owns the projector.
+    pub fn is_owner(&self) -> bool {
+        self.owner.load(Ordering::Acquire)
+    }
+
+    /// Ends when somebody waits for the read models, after `limit` at the latest.
+    pub(crate) async fn wanted(&self, limit: Duration) {
+        if self.waiting.load(Ordering::Acquire) == 0 {
+            let _ = tokio::time::timeout(limit, self.wanted.notified()).await;
+        }
     }
 
     /// What is remembered of an account: `None` if it must be read. A process that does not own the projector remembers
     /// nothing.
     pub fn user(&self, user: UserId) -> Option<Option<UserState>> {
         match lock(&self.users).get(&user) {
-            Some(Known::State(state)) if self.owner.load(Ordering::Acquire) => Some(*state),
+            Some(Known::State(state)) if self.is_owner() => Some(*state),
             _ => None,
         }
     }
@@ -116,7 +164,7 @@ impl Live {
     /// Remembers what was read, unless it changed meanwhile.
     pub fn loaded(&self, ticket: LoadTicket, state: Option<UserState>) {
         let mut users = lock(&self.users);
-        if self.owner.load(Ordering::Acquire)
+        if self.is_owner()
             && let Some(known @ Known::Loading { .. }) = users.get_mut(&ticket.0)
         {
             match known {
@@ -190,6 +238,23 @@ impl Live {
         remember(&self.ciphers, changes.ciphers);
         remember(&self.folders, changes.folders);
         self.set_position(position);
+    }
+}
+
+/// Counts somebody who waits, for as long as they do.
+struct Waiting<'l>(&'l Live);
+
+impl<'l> Waiting<'l> {
+    fn of(live: &'l Live) -> Self {
+        live.waiting.fetch_add(1, Ordering::AcqRel);
+        live.wanted.notify_one();
+        Self(live)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -43,13 +43,14 @@ impl ReadApi {
     /// # Errors
     /// 503 if the database cannot be asked.
     pub async fn account_of(&self, user: UserId) -> Answer<Option<AccountView>> {
-        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
+        let mut connection = self.fresh(user).await?.acquire().await.map_err(unavailable)?;
         read::account(&mut connection, user).await.map_err(unavailable)
     }
 }
 
 /// `GET /accounts/revision-date`: when the vault last changed, milliseconds since 1970.
 async fn revision_date(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<i64>> {
+    api.fresh(caller.id).await?;
     let state = api.user_state(caller.id).await?.ok_or_else(Problem::unauthorized)?;
     Ok(Json(state.revision.at.0))
 }

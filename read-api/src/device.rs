@@ -40,7 +40,17 @@ impl ReadApi {
     /// # Errors
     /// 503 if the database cannot be asked.
     pub async fn devices_of(&self, user: UserId) -> Answer<Vec<(DeviceId, DeviceRow)>> {
-        read::devices_of(&self.pool, user).await.map_err(unavailable)
+        let pool = self.fresh(user).await?;
+        read::devices_of(pool, user).await.map_err(unavailable)
+    }
+
+    /// The devices that call themselves `identifier`, whoever's they are. A device is registered by a login, which is
+    /// answered when the read models show it.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn devices_called(&self, identifier: &str) -> Answer<Vec<(UserId, DeviceId)>> {
+        read::devices_called(&self.pool, identifier).await.map_err(unavailable)
     }
 }
 

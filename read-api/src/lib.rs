@@ -10,6 +10,7 @@ pub mod openid;
 pub mod sync;
 pub mod vault;
 
+use async_trait::async_trait;
 use axum::extract::FromRef;
 use domain::{event::Position, id::UserId};
 use projections::{
@@ -32,13 +33,25 @@ pub struct About {
     pub registration: bool,
 }
 
+/// What other processes acknowledged. Only a process that does not own the projector asks: the others' writers wait for
+/// the owner before they are answered.
+#[async_trait]
+pub trait Elsewhere: Send + Sync {
+    /// A position that is enough to have reached for showing `user` what any process told them was done.
+    ///
+    /// # Errors
+    /// 503 if it cannot be told.
+    async fn acknowledged(&self, user: UserId) -> Answer<Position>;
+}
+
 /// What read routes work with.
 #[derive(Clone)]
 pub struct ReadApi {
-    /// The read models.
-    pub pool: PgPool,
+    /// The read models. Asked through [`ReadApi::fresh`].
+    pool: PgPool,
     /// What the projector tells this process.
-    pub live: Arc<Live>,
+    live: Arc<Live>,
+    elsewhere: Arc<dyn Elsewhere>,
     /// Checks tokens and sessions.
     pub auth: Authenticator,
     /// What the server says about itself.
@@ -54,6 +67,45 @@ impl FromRef<ReadApi> for Authenticator {
 }
 
 impl ReadApi {
+    /// Routes that read from `pool`, which is filled by the projector that tells `live`.
+    pub fn new(
+        pool: PgPool,
+        live: Arc<Live>,
+        elsewhere: Arc<dyn Elsewhere>,
+        auth: Authenticator,
+        about: Arc<About>,
+        bodies: Arc<sync::Bodies>,
+    ) -> Self {
+        Self {
+            pool,
+            live,
+            elsewhere,
+            auth,
+            about,
+            bodies,
+        }
+    }
+
+    /// The read models, once they show everything `user` was told was done: writers are answered when the change is
+    /// stored, so who reads waits for it. Without changes under way this costs a comparison.
+    ///
+    /// # Errors
+    /// 503 if they do not within two seconds.
+    pub async fn fresh(&self, user: UserId) -> Answer<&PgPool> {
+        let mut wanted = self.live.acknowledged();
+        if !self.live.is_owner() {
+            wanted = wanted.max(self.elsewhere.acknowledged(user).await?);
+        }
+        self.settled(wanted).await?;
+        Ok(&self.pool)
+    }
+
+    /// Remembers that a writer is told of `position` before the read models show it. `false` if the writer should wait
+    /// for them instead: this process does not own the projector, or it is far behind.
+    pub fn acknowledge(&self, position: Position) -> bool {
+        self.live.is_owner() && self.live.acknowledge(position)
+    }
+
     /// Waits until the read models have passed `position`.
     ///
     /// # Errors

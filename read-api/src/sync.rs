@@ -42,6 +42,7 @@ async fn sync(
     Query(query): Query<SyncQuery>,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    api.fresh(caller.id).await?;
     let state = api.user_state(caller.id).await?.ok_or_else(Problem::unauthorized)?;
     let variant = Variant::of(&caller.client, query.exclude_domains.unwrap_or(false));
     let body = api.bodies.get(&api, caller.id, state.revision, variant).await?;

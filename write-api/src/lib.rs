@@ -8,9 +8,14 @@ pub mod vault;
 
 use account::AccountPorts;
 use axum::extract::FromRef;
-use commands::{context::Context, execute::Executor, ports::Directory};
+use commands::{
+    context::Context,
+    execute::Executor,
+    ports::{Directory, shared_state::LastPosition},
+};
 use domain::{
     event::Position,
+    id::UserId,
     meta::{Actor, Origin},
 };
 use read_api::ReadApi;
@@ -29,6 +34,9 @@ pub struct WriteApi {
     pub read: ReadApi,
     /// What people own.
     pub directory: Arc<dyn Directory>,
+    /// Where other processes learn how far somebody's own writes have got; `None` where there is only this one, or none
+    /// that they share.
+    pub positions: Option<Arc<dyn LastPosition>>,
     /// What routes about accounts work with.
     pub account: Arc<AccountPorts>,
 }
@@ -70,12 +78,23 @@ impl WriteApi {
         }
     }
 
-    /// Waits until the read models show what was appended, two seconds at most: an answer that says what was stored is
-    /// true whether they do or not.
-    pub async fn shown(&self, position: Option<Position>) {
-        if let Err(problem) = self.settle(position).await {
+    /// To be called before `user` is told that what lies at `position` is done, in an answer that is made from the events
+    /// and not from the read models. It does not wait for them: whoever reads does ([`ReadApi::fresh`]). Only where
+    /// that would not be enough, because another process owns the projector or it is far behind, it waits, two seconds
+    /// at most: the answer is true whether they show it or not.
+    pub async fn acknowledge(&self, user: UserId, position: Option<Position>) {
+        let Some(position) = position else { return };
+        let noted = match &self.positions {
+            // readers in other processes ask there
+            Some(positions) => positions.set(user, position).await.is_ok(),
+            None => true,
+        };
+        if self.read.acknowledge(position) && noted {
+            return;
+        }
+        if let Err(problem) = self.read.settled(position).await {
             metrics::counter!("annalock_answers_before_read_models_total").increment(1);
-            tracing::warn!(position = %position.unwrap_or_default(), status = %problem.status(), "answered before the read models showed it");
+            tracing::warn!(%position, status = %problem.status(), "answered before the read models showed it");
         }
     }
 

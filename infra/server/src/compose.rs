@@ -7,6 +7,7 @@ use crate::{
     config::{Config, Signups},
     data_dir::DataDir,
     directory::ReadModelDirectory,
+    elsewhere::OtherProcesses,
     keys::Keys,
     post,
     readiness::Readiness,
@@ -14,6 +15,7 @@ use crate::{
     sessions::LiveSessions,
     shutdown::Shutdown,
     stores::Stores,
+    tail::Tail,
 };
 use anyhow::{Context as _, Result};
 use axum::{
@@ -23,7 +25,13 @@ use axum::{
     middleware::{self, Next},
     response::IntoResponse,
 };
-use commands::{execute::Executor, ports::Seal};
+use commands::{
+    execute::Executor,
+    ports::{
+        Seal,
+        shared_state::{LastPosition, RateLimiter},
+    },
+};
 use domain::event::Position;
 use passwords::{Argon2Hasher, HmacProofs};
 use projections::{feed::Subscription, live::Live, runner::Runner};
@@ -82,38 +90,48 @@ pub async fn build(shell: &Shell) -> Result<Composed> {
     let keys = Keys::open(shell.data.keys())?;
     let stores = Stores::open(&shell.config, &shell.database_url, &keys).await?;
     let live = Arc::new(Live::default());
-    run_projectors(shell, &stores, &live);
-    let write = apis(shell, &keys, &stores, live)?;
-    post::start(shell, &keys, &stores, &write)?;
+    let tail = Arc::new(Tail::new(stores.feed()));
+    run_projectors(shell, &stores, &tail, &live);
+    let write = apis(shell, &keys, &stores, &live)?;
+    post::start(shell, &keys, &stores, &tail, &write)?;
     tidy(shell, &write);
     close_at_end(shell, stores.clone(), Arc::clone(&write.account));
-    wait_until_caught_up(&shell.readiness, &stores, &write.read.live).await?;
+    wait_until_caught_up(&shell.readiness, &stores, &live).await?;
     Ok(routers(shell, &write))
 }
 
 /// The ports of all routes.
-fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<WriteApi> {
+fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result<WriteApi> {
     let config = &shell.config;
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
     let auth = Authenticator {
         tokens: Arc::new(keys.tokens(&issuer(config), config)?),
         sessions: Arc::new(LiveSessions {
-            live: Arc::clone(&live),
+            live: Arc::clone(live),
             pool: stores.pool.clone(),
         }),
         now: clock::now,
     };
     let open = config.signups == Signups::Open;
-    let read = ReadApi {
-        pool: stores.pool.clone(),
-        live,
+    let shared = match &config.redis_url {
+        Some(url) => Some(Arc::new(RedisShared::new(url.expose()).context("ANNALOCK_REDIS_URL")?)),
+        None => None,
+    };
+    let positions = shared.clone().map(|shared| shared as Arc<dyn LastPosition>);
+    let read = ReadApi::new(
+        stores.pool.clone(),
+        Arc::clone(live),
+        Arc::new(OtherProcesses {
+            positions: positions.clone(),
+            store: stores.store(),
+        }),
         auth,
-        about: Arc::new(About {
+        Arc::new(About {
             public_url,
             registration: open,
         }),
-        bodies: Arc::new(Bodies::new(SYNC_BYTES)),
-    };
+        Arc::new(Bodies::new(SYNC_BYTES)),
+    );
     let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
     let executor = Executor::new(
         stores.store(),
@@ -131,7 +149,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
             stores.pool.clone(),
             &*keys.secret("refresh")?,
         )),
-        limiter(config)?,
+        limiter(config, shared),
         WhoMayRegister {
             open,
             verify: config.signups_verify,
@@ -139,8 +157,9 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
     );
     Ok(WriteApi {
         executor,
+        directory: Arc::new(ReadModelDirectory(read.clone())),
+        positions,
         read,
-        directory: Arc::new(ReadModelDirectory(stores.pool.clone())),
         account: Arc::new(account),
     })
 }
@@ -151,27 +170,22 @@ fn issuer(config: &Config) -> String {
 }
 
 /// Counts tries: in Redis where there is one, else in this process; not at all where it is switched off for load tests.
-fn limiter(config: &Config) -> Result<Arc<dyn commands::ports::shared_state::RateLimiter>> {
-    Ok(match &config.redis_url {
+fn limiter(config: &Config, shared: Option<Arc<RedisShared>>) -> Arc<dyn RateLimiter> {
+    match shared {
         _ if !config.rate_limits => Arc::new(crate::unlimited::Unlimited),
-        Some(url) => Arc::new(RedisShared::new(url.expose()).context("ANNALOCK_REDIS_URL")?),
+        Some(shared) => shared,
         None => Arc::new(InProcess::default()),
-    })
+    }
 }
 
-/// Starts the projectors. The sync-critical one does not look at metadata.
-fn run_projectors(shell: &Shell, stores: &Stores, live: &Arc<Live>) {
+/// Starts the projectors; the first one is the sync-critical one.
+fn run_projectors(shell: &Shell, stores: &Stores, tail: &Arc<Tail>, live: &Arc<Live>) {
     for (index, projector) in projections::catalog::projectors(Some(Arc::clone(live)))
         .into_iter()
         .enumerate()
     {
-        let critical = index == 0;
-        let feed: Arc<dyn Subscription> = if critical {
-            Arc::new(stores.feed_without_metadata())
-        } else {
-            Arc::new(stores.feed())
-        };
-        let told = critical.then(|| Arc::clone(live));
+        let told = (index == 0).then(|| Arc::clone(live));
+        let feed = Arc::clone(tail) as Arc<dyn Subscription>;
         let runner = Runner::new(projector, stores.pool.clone(), feed, told);
         let stop = shell.shutdown.background.clone();
         shell.shutdown.tasks.spawn(async move {

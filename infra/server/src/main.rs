@@ -11,6 +11,7 @@ mod data_dir;
 mod database;
 mod directory;
 mod doctor;
+mod elsewhere;
 mod feed;
 mod healthcheck;
 mod keys;
@@ -23,6 +24,7 @@ mod service;
 mod sessions;
 mod shutdown;
 mod stores;
+mod tail;
 mod tls;
 mod unlimited;
 

@@ -4,11 +4,12 @@ mod letters;
 mod process;
 mod sealer;
 
-use crate::{compose::Shell, keys::Keys, stores::Stores};
+use crate::{compose::Shell, keys::Keys, stores::Stores, tail::Tail};
 use anyhow::{Context as _, Result};
 use mail::{MailQueue, OutboxTransport, QueueSettings, Site, SmtpTransport, Transport, Worker};
 use passwords::HmacProofs;
 use process::Process;
+use projections::feed::Subscription;
 use sealer::KeyringSealer;
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub fn queue(pool: PgPool, stores: &Stores) -> MailQueue {
 ///
 /// # Errors
 /// When the settings for mail cannot be used.
-pub fn start(shell: &Shell, keys: &Keys, stores: &Stores, app: &WriteApi) -> Result<()> {
+pub fn start(shell: &Shell, keys: &Keys, stores: &Stores, tail: &Arc<Tail>, app: &WriteApi) -> Result<()> {
     let site = Site::new(shell.config.public_url.as_str())?;
     let transport: Arc<dyn Transport> = match &shell.config.smtp_url {
         Some(url) => Arc::new(SmtpTransport::new(url.expose(), &site).context("ANNALOCK_SMTP_URL")?),
@@ -32,7 +33,7 @@ pub fn start(shell: &Shell, keys: &Keys, stores: &Stores, app: &WriteApi) -> Res
     let queue = queue(stores.pool.clone(), stores);
     let process = Process {
         pool: stores.pool.clone(),
-        feed: Arc::new(stores.feed()),
+        feed: Arc::clone(tail) as Arc<dyn Subscription>,
         queue: queue.clone(),
         letters: letters::Letters {
             executor: app.executor.clone(),

@@ -90,14 +90,9 @@ impl Stores {
         }
     }
 
-    /// All events with their metadata.
+    /// All events, read from the store.
     pub fn feed(&self) -> Feed {
-        Feed::with_metadata(self.store(), Arc::clone(&self.keyring) as Arc<dyn Seal>)
-    }
-
-    /// All events, metadata left empty.
-    pub fn feed_without_metadata(&self) -> Feed {
-        Feed::without_metadata(self.store(), Arc::clone(&self.keyring) as Arc<dyn Seal>)
+        Feed::new(self.store(), Arc::clone(&self.keyring) as Arc<dyn Seal>)
     }
 
     /// Lets go of the database. What is waiting to be appended is appended first.

@@ -97,9 +97,10 @@ impl ReadApi {
     /// # Errors
     /// 404 if there is none or it is somebody else's.
     pub async fn cipher(&self, user: UserId, id: CipherId) -> Answer<CipherRow> {
+        let pool = self.fresh(user).await?;
         let row = match self.live.cipher(id.0) {
             Some(known) => known,
-            None => read::ciphers(&self.pool, &[id.0])
+            None => read::ciphers(pool, &[id.0])
                 .await
                 .map_err(unavailable)?
                 .pop()
@@ -134,7 +135,7 @@ impl ReadApi {
     /// 503 if the database cannot be asked.
     pub async fn cipher_list(&self, user: UserId, ids: &[CipherId], shape: Shape) -> Answer<Response> {
         let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
-        let rows: std::collections::HashMap<_, _> = read::ciphers(&self.pool, &uuids)
+        let rows: std::collections::HashMap<_, _> = read::ciphers(self.fresh(user).await?, &uuids)
             .await
             .map_err(unavailable)?
             .into_iter()
@@ -192,7 +193,7 @@ impl ListWriter {
 /// `GET /ciphers`: all items, those in the trash and in the archive too.
 async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Response> {
     let folders = api.folder_ids(caller.id).await?;
-    let mut connection = api.pool.acquire().await.map_err(unavailable)?;
+    let mut connection = api.fresh(caller.id).await?.acquire().await.map_err(unavailable)?;
     let mut rows = std::pin::pin!(read::ciphers_of(&mut connection, caller.id));
     let mut list = ListWriter::new();
     while let Some((_, row)) = rows.try_next().await.map_err(unavailable)? {

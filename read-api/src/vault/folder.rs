@@ -40,9 +40,10 @@ impl ReadApi {
     /// # Errors
     /// 404 if there is none or it is somebody else's.
     pub async fn folder(&self, user: UserId, id: FolderId) -> Answer<FolderRow> {
+        let pool = self.fresh(user).await?;
         let row = match self.live.folder(id.0) {
             Some(known) => known,
-            None => read::folder(&self.pool, id).await.map_err(unavailable)?,
+            None => read::folder(pool, id).await.map_err(unavailable)?,
         };
         row.filter(|row| row.owner == user).ok_or_else(Problem::not_found)
     }
@@ -52,7 +53,7 @@ impl ReadApi {
     /// # Errors
     /// 503 if the database cannot be asked.
     pub async fn folders_of(&self, user: UserId) -> Answer<Vec<(FolderId, FolderRow)>> {
-        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
+        let mut connection = self.fresh(user).await?.acquire().await.map_err(unavailable)?;
         read::folders_of(&mut connection, user).await.map_err(unavailable)
     }
 }

@@ -18,7 +18,6 @@ use commands::account::{
     find,
 };
 use domain::{device::Device, id::DeviceId};
-use projections::sync::read;
 use serde::Deserialize;
 use serde_json::Value;
 use web::{Answer, Anyone, Body, Caller, PathId, Problem, Routes};
@@ -150,9 +149,7 @@ async fn clear_push_token(anyone: Anyone, State(app): State<WriteApi>, Path(iden
     if identifier.chars().count() > MAX_NAME || identifier.chars().any(char::is_control) {
         return Err(Problem::not_found());
     }
-    let found = read::devices_called(&app.read.pool, &identifier)
-        .await
-        .map_err(read_api::unavailable)?;
+    let found = app.read.devices_called(&identifier).await?;
     if found.is_empty() {
         return Err(Problem::not_found());
     }

@@ -160,5 +160,6 @@ async fn move_to_folder(caller: Caller, State(app): State<WriteApi>, Body(reques
         folder,
     };
     let done = app.executor.transact(&app.context(&caller), &command).await?;
-    app.settle(done.position).await
+    app.acknowledge(caller.id, done.position).await;
+    Ok(())
 }

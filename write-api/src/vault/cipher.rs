@@ -123,9 +123,9 @@ async fn file(
     answer(&app, &caller, id.0, &done).await
 }
 
-/// Answers with the item as the command left it, once the read models show it.
+/// Answers with the item as the command left it.
 async fn answer(app: &WriteApi, caller: &Caller, id: CipherId, done: &Done<Cipher>) -> Answer<Response> {
-    app.shown(done.position).await;
+    app.acknowledge(caller.id, done.position).await;
     let cipher = done.value.of(caller.id).ok_or_else(Problem::not_found)?;
     app.read.row_answer(&CipherRow::of(id, cipher), Shape::Full).await
 }
@@ -143,7 +143,7 @@ where
     C: Command<Aggregate = Cipher, Error = CipherError>,
 {
     let done = app.executor.execute(&app.context(caller), &command).await?;
-    app.shown(done.position).await;
+    app.acknowledge(caller.id, done.position).await;
     Ok(())
 }
 

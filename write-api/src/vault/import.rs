@@ -51,7 +51,8 @@ struct Relation {
 async fn import(caller: Caller, State(app): State<WriteApi>, Body(request): Body<ImportRequest>) -> Answer<()> {
     let command = checked(&caller, request)?;
     let done = app.executor.transact(&app.context(&caller), &command).await?;
-    app.settle(done.position).await
+    app.acknowledge(caller.id, done.position).await;
+    Ok(())
 }
 
 fn checked(caller: &Caller, request: ImportRequest) -> Answer<ImportVault> {
