@@ -10,6 +10,7 @@ mod eventstore;
 mod kurrent_vault;
 mod malformed;
 mod operations;
+mod processes;
 mod projections;
 mod shape;
 mod vault;

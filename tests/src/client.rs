@@ -58,6 +58,14 @@ impl Client {
         }
     }
 
+    /// The same session at the server of another address.
+    pub fn at(&self, base: &str) -> Self {
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The same client saying it is of another version.
     pub fn saying_version(&self, version: &str) -> Self {
         Self {
