@@ -53,6 +53,7 @@ pub struct Live {
     acknowledged: AtomicU64,
     /// A position the read models have not reached yet, and since when.
     ahead: Mutex<(Position, Instant)>,
+    gather: Duration,
     /// How many wait for the read models, and what wakes a projector that lets events gather.
     waiting: AtomicUsize,
     wanted: Notify,
@@ -72,9 +73,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Default for Live {
-    fn default() -> Self {
+impl Live {
+    /// What a projector tells this process that lets events gather for `gather` while nobody here waits for them.
+    pub fn gathering(gather: Duration) -> Self {
         Self {
+            gather,
             position: watch::Sender::new(Position::START),
             acknowledged: AtomicU64::new(0),
             ahead: Mutex::new((Position::START, Instant::now())),
@@ -136,10 +139,10 @@ impl Live {
         self.owner.load(Ordering::Acquire)
     }
 
-    /// Ends when somebody waits for the read models, after `limit` at the latest.
-    pub(crate) async fn wanted(&self, limit: Duration) {
+    /// Ends when somebody waits for the read models, and when events have gathered for long enough.
+    pub(crate) async fn gathered(&self) {
         if self.waiting.load(Ordering::Acquire) == 0 {
-            let _ = tokio::time::timeout(limit, self.wanted.notified()).await;
+            let _ = tokio::time::timeout(self.gather, self.wanted.notified()).await;
         }
     }
 

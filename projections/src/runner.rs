@@ -16,8 +16,6 @@ use uuid::Uuid;
 const BATCH: usize = 2_000;
 /// How long a projector that nobody waits for lets events gather before it takes them: fewer, larger transactions.
 const GATHER: Duration = Duration::from_millis(100);
-/// The same for the one whose rows are read: it takes events sooner when somebody waits for them.
-const GATHER_LIVE: Duration = Duration::from_millis(5);
 /// How long a subscriber sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_millis(250);
 /// How often a batch is tried before the event at fault is looked for and parked.
@@ -212,7 +210,7 @@ impl Runner {
             }
             if batch.next >= batch.head {
                 match &self.live {
-                    Some(live) => live.wanted(GATHER_LIVE).await,
+                    Some(live) => live.gathered().await,
                     None => tokio::time::sleep(GATHER).await,
                 }
             }

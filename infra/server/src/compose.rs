@@ -49,6 +49,10 @@ use write_api::{
 const BASELINES: usize = 65_536;
 /// How many bytes of `/sync` bodies are kept.
 const SYNC_BYTES: usize = 64 << 20;
+/// How long events gather for the sync-critical projector while nobody waits for them.
+const GATHER: Duration = Duration::from_millis(20);
+/// The same where other processes may wait for it, which it does not know of.
+const GATHER_SHARED: Duration = Duration::from_millis(2);
 /// The largest body of an ordinary request: bytes.
 const MAX_BODY: usize = 4 << 20;
 
@@ -89,7 +93,12 @@ pub struct Composed {
 pub async fn build(shell: &Shell) -> Result<Composed> {
     let keys = Keys::open(shell.data.keys())?;
     let stores = Stores::open(&shell.config, &shell.database_url, &keys).await?;
-    let live = Arc::new(Live::default());
+    let gather = if shell.config.redis_url.is_some() {
+        GATHER_SHARED
+    } else {
+        GATHER
+    };
+    let live = Arc::new(Live::gathering(gather));
     let tail = Arc::new(Tail::new(stores.feed()));
     run_projectors(shell, &stores, &tail, &live);
     let write = apis(shell, &keys, &stores, &live)?;
