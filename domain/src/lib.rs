@@ -10,6 +10,7 @@ pub mod event;
 pub mod fault;
 pub mod id;
 pub mod meta;
+pub mod organization;
 pub mod personal;
 pub mod registry;
 pub mod time;

@@ -82,6 +82,8 @@ pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) 
         archived,
         at,
         imported: _,
+        organization: _,
+        collections: _,
     } = event
     {
         let row = CipherRow {
@@ -115,6 +117,12 @@ pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) 
             revised: *at,
             ..row
         },
+        E::Shared { content, at, .. } => CipherRow {
+            content: content.members().into(),
+            revised: *at,
+            ..row
+        },
+        E::CollectionsChanged { at, .. } => CipherRow { revised: *at, ..row },
         E::Filed { folder, favorite, .. } => {
             return Some(CipherRow {
                 folder: *folder,
