@@ -254,6 +254,8 @@ mod tests {
         let events = [
             CipherEvent::Created {
                 owner: UserId(Uuid::from_u128(2)),
+                organization: None,
+                collections: Vec::new(),
                 kind: CipherKind::Card,
                 content: content("a"),
                 folder: None,
