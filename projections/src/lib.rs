@@ -14,3 +14,5 @@ pub mod runner;
 pub mod sync;
 
 mod rows;
+mod table;
+mod work;
