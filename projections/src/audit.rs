@@ -4,14 +4,17 @@ pub mod read;
 pub mod record;
 
 use crate::{
+    ahead::{Ahead, Reading},
+    feed::Subscription,
     projector::{Changes, Projector, ProjectorError},
     table::{Kind, Line, Shape},
     work::{self, Work},
 };
 use async_trait::async_trait;
-use domain::event::{DecodeError, Recorded, StoredEvent};
+use domain::event::{DecodeError, Position, Recorded, StoredEvent};
 use record::AuditRecord;
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// The projector of the audit log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,8 +46,16 @@ impl Projector for AuditProjector {
         domain::registry::CATEGORIES.iter().any(|known| known.name == category)
     }
 
+    fn wants_metadata(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
         work::apply::<Records>(connection, events).await
+    }
+
+    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
+        Box::new(Reading::<Records>::start(feed, after, limit))
     }
 }
 
@@ -79,6 +90,10 @@ impl Work for Records {
             SHAPE.insert(connection, &records, write).await?;
         }
         Ok(Changes::default())
+    }
+
+    fn loaded(&self) -> usize {
+        0
     }
 }
 

@@ -4,6 +4,11 @@ use crate::projector::Projector;
 use domain::event::Position;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Row, migrate::Migrator, postgres::PgRow};
 
+/// States: being built, read from, replaced.
+pub(crate) const BUILDING: &str = "building";
+pub(crate) const LIVE: &str = "live";
+pub(crate) const RETIRED: &str = "retired";
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Makes or updates the tables projectors keep about themselves. Several processes may call it at once.
@@ -94,7 +99,7 @@ pub async fn create(connection: &mut PgConnection, projector: &dyn Projector) ->
         projector: projector.name().to_owned(),
         number,
         version: projector.version(),
-        state: "building".to_owned(),
+        state: BUILDING.to_owned(),
         position: Position::START,
     };
     let schema = generation.schema();

@@ -2,6 +2,7 @@
 //!
 //! What is *not* here: decisions, HTTP, and any event: a projector cannot append.
 
+pub mod ahead;
 pub mod audit;
 pub mod catalog;
 pub mod feed;

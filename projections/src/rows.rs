@@ -32,6 +32,8 @@ pub(crate) struct Rows<T: Table> {
     gone: HashSet<Uuid>,
     /// Nothing is in the table: what has no slot has no row.
     empty: bool,
+    /// Bytes of what was loaded.
+    loaded: usize,
 }
 
 impl<T: Table> Rows<T> {
@@ -41,7 +43,13 @@ impl<T: Table> Rows<T> {
             slots: HashMap::new(),
             gone: HashSet::new(),
             empty,
+            loaded: 0,
         }
+    }
+
+    /// Bytes of what was loaded, about.
+    pub fn loaded(&self) -> usize {
+        self.loaded
     }
 
     /// Loads what is stored under these keys and not known yet. A `fresh` one is known to have no row.
@@ -67,8 +75,11 @@ impl<T: Table> Rows<T> {
         let found = sqlx::query(AssertSqlSafe(statement)).bind(&wanted);
         let found = found.fetch_all(connection).await?;
         self.slots.extend(wanted.into_iter().map(|key| (key, Slot::default())));
+        let mut line = Line::default();
         for row in &found {
             let (key, row) = T::read(row)?;
+            T::write(key, &row, &mut line);
+            self.loaded += line.take_length() + size_of::<Slot<T::Row>>();
             if !self.is_gone(&row) {
                 let (stored, now) = (Some(row.clone()), Some(row));
                 self.slots.insert(key, Slot { stored, now });
@@ -133,7 +144,7 @@ impl<T: Table> Rows<T> {
             let statement = sqlx::query(AssertSqlSafe(statement)).bind(gone);
             statement.execute(connection).await?;
         }
-        self.empty = false;
+        (self.empty, self.loaded) = (false, 0);
         result.reserve(changed.len());
         result.extend(changed.into_iter().map(|(key, slot)| (key, slot.now)));
         Ok(result)

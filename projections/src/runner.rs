@@ -169,8 +169,8 @@ impl Runner {
             Some(live) if live.version == projector.version() => Ok(live),
             _ => {
                 let quiet = |_: &crate::rebuild::Progress| {};
-                let options = crate::rebuild::Options { swap: true };
-                crate::rebuild::run(projector, &self.pool, &*self.feed, options, &quiet)
+                let options = crate::rebuild::Options::default();
+                crate::rebuild::run(projector, &self.pool, &self.feed, options, &quiet)
                     .await
                     .map_err(|e| match e {
                         crate::rebuild::RebuildError::Run(e) => e,

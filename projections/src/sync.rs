@@ -8,6 +8,8 @@ pub mod read;
 pub mod revision;
 
 use crate::{
+    ahead::{Ahead, Reading},
+    feed::Subscription,
     projector::{Changes, Projector, ProjectorError},
     rows::Rows,
     work::{self, Touch, Work},
@@ -55,8 +57,8 @@ pub(crate) enum Event {
     Activity(ActivityEvent),
 }
 
-/// The rows events touch, table by table. A new table is a field here, a line in `new`, `take` and `save`, and an arm in
-/// `apply`; where its rows belong to somebody who can be gone, a line in `sweep`.
+/// The rows events touch, table by table. A new table is a field here, a line in `new`, `take`, `save` and `loaded`, and
+/// an arm in `apply`; where its rows belong to somebody who can be gone, a line in `sweep`.
 pub(crate) struct Touched {
     accounts: Rows<Accounts>,
     ciphers: Rows<Ciphers>,
@@ -133,6 +135,10 @@ impl Work for Touched {
         };
         self.devices.save(connection).await?;
         Ok(Changes { sync })
+    }
+
+    fn loaded(&self) -> usize {
+        self.accounts.loaded() + self.ciphers.loaded() + self.folders.loaded() + self.devices.loaded()
     }
 }
 
@@ -234,8 +240,16 @@ impl Projector for SyncProjector {
         .contains(&category)
     }
 
+    fn wants_metadata(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
         work::apply::<Touched>(connection, events).await
+    }
+
+    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
+        Box::new(Reading::<Touched>::start(feed, after, limit))
     }
 
     fn published(&self, changes: Changes, position: Position) {

@@ -9,8 +9,8 @@ use domain::event::{DecodeError, Recorded, StoredEvent};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Rows in memory: events are taken, one batch or several, and then saved. So what is in memory and what is in the tables
-/// must together say the same at any time.
+/// Rows in memory. The owner of the live tables takes one batch and saves; a rebuild takes many before it does. So what
+/// is in memory and what is in the tables must together say the same at any time.
 pub(crate) trait Work: Send + Sized + 'static {
     /// What an event that concerns this projector says.
     type Event: Send + 'static;
@@ -33,6 +33,9 @@ pub(crate) trait Work: Send + Sized + 'static {
 
     /// Writes what changed and forgets it. After an error nothing of it counts, and this is of no more use.
     fn save(&mut self, connection: &mut PgConnection) -> impl Future<Output = Result<Changes, ProjectorError>> + Send;
+
+    /// Bytes of rows that were loaded and are in memory, about. What events brought is counted by the events.
+    fn loaded(&self) -> usize;
 }
 
 /// Reads events, in order, without those that do not concern the projector.

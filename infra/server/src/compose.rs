@@ -26,7 +26,7 @@ use axum::{
 use commands::{execute::Executor, ports::Seal};
 use domain::event::Position;
 use passwords::{Argon2Hasher, HmacProofs};
-use projections::{feed::Subscription, live::Live, runner::Runner};
+use projections::{live::Live, runner::Runner};
 use read_api::{About, ReadApi, sync::Bodies};
 use redis_adapter::{InProcess, RedisShared};
 use std::{any::Any, sync::Arc, thread::available_parallelism, time::Duration};
@@ -159,18 +159,14 @@ fn limiter(config: &Config) -> Result<Arc<dyn commands::ports::shared_state::Rat
     })
 }
 
-/// Starts the projectors. The sync-critical one does not look at metadata.
+/// Starts the projectors.
 fn run_projectors(shell: &Shell, stores: &Stores, live: &Arc<Live>) {
     for (index, projector) in projections::catalog::projectors(Some(Arc::clone(live)))
         .into_iter()
         .enumerate()
     {
         let critical = index == 0;
-        let feed: Arc<dyn Subscription> = if critical {
-            Arc::new(stores.feed_without_metadata())
-        } else {
-            Arc::new(stores.feed())
-        };
+        let feed = stores.feed_of(&*projector);
         let told = critical.then(|| Arc::clone(live));
         let runner = Runner::new(projector, stores.pool.clone(), feed, told);
         let stop = shell.shutdown.background.clone();

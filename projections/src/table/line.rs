@@ -81,6 +81,13 @@ impl Line {
         }
         self
     }
+
+    /// How long it is; begins anew.
+    pub fn take_length(&mut self) -> usize {
+        let length = self.bytes.len();
+        self.bytes.clear();
+        length
+    }
 }
 
 /// The values of one column, as an array to be bound.

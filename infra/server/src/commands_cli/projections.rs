@@ -9,9 +9,7 @@ use anyhow::{Result, bail};
 use domain::event::Position;
 use indicatif::{ProgressBar, ProgressStyle};
 use projections::{
-    catalog,
-    feed::Subscription,
-    generation, park,
+    catalog, generation, park,
     projector::Projector,
     rebuild::{self, Options, Progress},
     runner::Runner,
@@ -97,14 +95,14 @@ fn chosen(name: Option<String>) -> Result<Vec<Arc<dyn Projector>>> {
 async fn rebuild(opened: &Opened, name: Option<String>) -> Result<()> {
     for projector in chosen(name)? {
         let report = Report::new(projector.name());
-        rebuild::run(
-            &*projector,
-            &opened.stores.pool,
-            &opened.stores.feed(),
-            Options { swap: true },
-            &|p| report.show(p),
-        )
-        .await?;
+        let (feed, options) = (
+            opened.stores.feed_of(&*projector),
+            Options {
+                keep,
+                ..Options::default()
+            },
+        );
+        rebuild::run(&*projector, &opened.stores.pool, &feed, options, &|p| report.show(p)).await?;
         report.done();
     }
     Ok(())
@@ -114,7 +112,7 @@ async fn rebuild(opened: &Opened, name: Option<String>) -> Result<()> {
 async fn verify(opened: &Opened, name: Option<String>) -> Result<()> {
     let mut differing = Vec::new();
     for projector in chosen(name)? {
-        let feed: Arc<dyn Subscription> = Arc::new(opened.stores.feed());
+        let feed = opened.stores.feed_of(&*projector);
         let runner = Runner::new(
             Arc::clone(&projector),
             opened.stores.pool.clone(),
@@ -124,8 +122,11 @@ async fn verify(opened: &Opened, name: Option<String>) -> Result<()> {
         let running = tokio::spawn(runner.run());
         first_generation(opened, projector.name()).await?;
         let report = Report::new(projector.name());
-        let options = Options { swap: false };
-        let compared = rebuild::run(&*projector, &opened.stores.pool, &*feed, options, &|progress| {
+        let options = Options {
+            swap: false,
+            ..Options::default()
+        };
+        let compared = rebuild::run(&*projector, &opened.stores.pool, &feed, options, &|progress| {
             report.show(progress)
         })
         .await;
