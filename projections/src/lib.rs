@@ -11,6 +11,7 @@ pub mod live;
 pub mod park;
 pub mod projector;
 pub mod rebuild;
+pub mod retired;
 pub mod runner;
 pub mod sync;
 

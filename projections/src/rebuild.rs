@@ -1,8 +1,12 @@
 //! Building a projector's tables again beside the live ones, and either putting them in their place or comparing them.
 
+mod back;
 mod build;
 mod compare;
+mod lock;
 mod swap;
+
+pub use back::{look_after_retired, replace, rollback};
 
 use crate::{
     feed::{FeedError, Subscription},
@@ -12,8 +16,11 @@ use crate::{
 };
 use build::{Build, Report};
 use domain::event::Position;
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 use std::{sync::Arc, time::Duration};
+
+/// How many rebuilds may run at once, of all projectors and processes: each takes a core and much of the disk.
+const AT_ONCE: i32 = 2;
 
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +62,8 @@ impl Progress {
 pub struct Options {
     /// Put it in the place of the live generation; else it is only compared and dropped.
     pub swap: bool,
+    /// Keep the generation that was live, so that [`rollback`] can go back to it.
+    pub keep: bool,
     /// How much may be in memory before it is written: bytes of events taken and rows loaded, more than the rows can
     /// have. Beside it there are the pages read ahead, of 2 MiB.
     pub memory: usize,
@@ -64,6 +73,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             swap: true,
+            keep: true,
             memory: build::MEMORY,
         }
     }
@@ -105,9 +115,28 @@ pub enum RebuildError {
     /// Somebody is at it.
     #[error("{0} is being rebuilt already")]
     Running(String),
+    /// Others are at it.
+    #[error("{AT_ONCE} rebuilds are running already; try again when one has ended")]
+    TooMany,
     /// There is nothing to compare with.
     #[error("there is no live generation")]
     NoLive,
+    /// There is nothing to go back to.
+    #[error("no earlier tables of {0} are kept")]
+    NothingKept(String),
+    /// What is kept is not for this program.
+    #[error(
+        "the kept tables of {projector} were written by version {kept} of the projector and were not kept up to date by \
+         this program, which has version {ours}; the program that has version {kept} goes back to them when it starts"
+    )]
+    OtherVersion {
+        /// Which projector.
+        projector: String,
+        /// The version of what is kept.
+        kept: i32,
+        /// That of this program.
+        ours: i32,
+    },
 }
 
 impl From<sqlx::Error> for RebuildError {
@@ -133,19 +162,10 @@ pub async fn run(
     options: Options,
     report: Report<'_>,
 ) -> Result<Option<Comparison>, RebuildError> {
-    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
-    // held by the connection, so that it goes with a builder that dies
-    let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('annalock:rebuild:' || $1, 0))")
-        .bind(projector.name())
-        .fetch_one(&mut connection)
-        .await?;
-    if !alone {
-        return Err(RebuildError::Running(projector.name().to_owned()));
-    }
+    let mut connection = lock::enter(pool, projector.name()).await?;
     // what a builder that died left behind
-    let name = projector.name();
     drop_all(&mut connection, pool, |left| {
-        left.projector == name && left.state != generation::LIVE
+        left.projector == projector.name() && left.state == generation::BUILDING
     })
     .await?;
     let generation = generation::create(&mut connection, projector).await?;
@@ -153,17 +173,16 @@ pub async fn run(
     let mut build = Build::of(generation, (projector, feed), connection, report).await?;
     build.memory = options.memory;
     let result = finish(&mut build, pool, options).await;
-    // whatever is not live now has served its time: the old generation, or the one that was only compared
     let cleaned = drop_all(&mut build.connection, pool, |left| {
-        let built = left.number == number && left.state == generation::BUILDING;
-        built || (left.projector == name && left.state == generation::RETIRED)
+        left.number == number && left.state == generation::BUILDING
     })
     .await;
-    // a closed connection would keep it until the server notices: the next rebuild shall find it free
-    let freed = build.connection.execute("select pg_advisory_unlock_all()").await;
-    let closed = build.connection.close().await;
+    let closed = lock::close(build.connection).await;
+    if options.swap && result.is_ok() {
+        back::drop_retired(pool, projector.name(), usize::from(options.keep)).await?;
+    }
     let result = result?;
-    cleaned.and(freed.map(|_| ())).and(closed)?;
+    cleaned.and(closed)?;
     Ok(result)
 }
 

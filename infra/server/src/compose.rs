@@ -169,6 +169,7 @@ fn run_projectors(shell: &Shell, stores: &Stores, live: &Arc<Live>) {
         let feed = stores.feed_of(&*projector);
         let told = critical.then(|| Arc::clone(live));
         let runner = Runner::new(projector, stores.pool.clone(), feed, told);
+        let runner = runner.keep_retired_for(shell.config.rebuild_grace);
         let stop = shell.shutdown.background.clone();
         shell.shutdown.tasks.spawn(async move {
             stop.run_until_cancelled(runner.run()).await;

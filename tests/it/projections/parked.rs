@@ -201,6 +201,7 @@ async fn a_rebuild_finds_what_the_database_refuses_among_many_events() {
         world.batches_of(batch);
         let options = projections::rebuild::Options {
             memory,
+            keep: false,
             ..Default::default()
         };
         world.rebuild_with(&SyncProjector::default(), options).await.unwrap();

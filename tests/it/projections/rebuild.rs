@@ -149,6 +149,7 @@ async fn tables_built_anew_equal_those_kept_up_to_date() {
         world.batches_of(batch);
         let options = || Options {
             memory,
+            keep: false,
             ..Options::default()
         };
         let (sync, audit) = (SyncProjector::default(), AuditProjector);
@@ -180,6 +181,7 @@ async fn many_rows_at_once_are_the_same_rows() {
         world.batches_of(batch);
         let options = || Options {
             memory,
+            keep: false,
             ..Options::default()
         };
         world.rebuild_with(&SyncProjector::default(), options()).await.unwrap();

@@ -201,6 +201,7 @@ impl World {
     pub async fn rebuild(&self, projector: &dyn Projector, swap: bool) -> Result<Option<Comparison>, RebuildError> {
         let options = Options {
             swap,
+            keep: false,
             ..Options::default()
         };
         self.rebuild_with(projector, options).await

@@ -30,8 +30,11 @@ pub async fn run(config: &Config, command: Projections) -> Result<()> {
     let result = match command {
         Projections::List => list(),
         Projections::Status { json } => status(&opened, json).await,
-        Projections::Rebuild { name, verify: true } | Projections::Verify { name } => verify(&opened, name).await,
-        Projections::Rebuild { name, verify: false } => rebuild(&opened, name).await,
+        Projections::Rebuild { name, verify: true } | Projections::Verify { name } => {
+            verify(&opened, name, config.rebuild_grace).await
+        }
+        Projections::Rebuild { name, verify: false } => rebuild(&opened, name, !config.rebuild_grace.is_zero()).await,
+        Projections::Rollback { name } => rollback(&opened, name).await,
         Projections::Parked(command) => parked(&opened, command).await,
     };
     opened.close().await;
@@ -92,7 +95,7 @@ fn chosen(name: Option<String>) -> Result<Vec<Arc<dyn Projector>>> {
     }
 }
 
-async fn rebuild(opened: &Opened, name: Option<String>) -> Result<()> {
+async fn rebuild(opened: &Opened, name: Option<String>, keep: bool) -> Result<()> {
     for projector in chosen(name)? {
         let report = Report::new(projector.name());
         let (feed, options) = (
@@ -108,8 +111,20 @@ async fn rebuild(opened: &Opened, name: Option<String>) -> Result<()> {
     Ok(())
 }
 
+async fn rollback(opened: &Opened, name: String) -> Result<()> {
+    for projector in chosen(Some(name))? {
+        let report = Report::new(projector.name());
+        let feed = opened.stores.feed_of(&*projector);
+        let now = rebuild::rollback(&*projector, &opened.stores.pool, &feed, &|p| report.show(p)).await?;
+        report.done();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}\tgeneration {}\tlive again", now.projector, now.number)?;
+    }
+    Ok(())
+}
+
 /// Builds beside and compares. The live tables must keep up meanwhile: by the server, else by us.
-async fn verify(opened: &Opened, name: Option<String>) -> Result<()> {
+async fn verify(opened: &Opened, name: Option<String>, grace: Duration) -> Result<()> {
     let mut differing = Vec::new();
     for projector in chosen(name)? {
         let feed = opened.stores.feed_of(&*projector);
@@ -119,7 +134,7 @@ async fn verify(opened: &Opened, name: Option<String>) -> Result<()> {
             Arc::clone(&feed),
             None,
         );
-        let running = tokio::spawn(runner.run());
+        let running = tokio::spawn(runner.keep_retired_for(grace).run());
         first_generation(opened, projector.name()).await?;
         let report = Report::new(projector.name());
         let options = Options {
