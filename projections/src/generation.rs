@@ -3,6 +3,12 @@
 use crate::projector::Projector;
 use domain::event::Position;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Row, migrate::Migrator, postgres::PgRow};
+use std::time::Duration;
+
+/// States: being built, read from, kept to go back to.
+pub(crate) const BUILDING: &str = "building";
+pub(crate) const LIVE: &str = "live";
+pub(crate) const RETIRED: &str = "retired";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -82,6 +88,39 @@ pub async fn live(connection: &mut PgConnection, projector: &str) -> Result<Opti
     .transpose()
 }
 
+/// The retired generations of a projector, the one that was live last first.
+///
+/// # Errors
+/// Whatever the database says.
+pub(crate) async fn retired(connection: &mut PgConnection, projector: &str) -> Result<Vec<Generation>, sqlx::Error> {
+    retired_for(connection, projector, Duration::ZERO).await
+}
+
+/// Those of them that have been retired for so long.
+///
+/// # Errors
+/// Whatever the database says.
+pub(crate) async fn retired_for(
+    connection: &mut PgConnection,
+    projector: &str,
+    at_least: Duration,
+) -> Result<Vec<Generation>, sqlx::Error> {
+    sqlx::query(
+        "select projector, generation, version, state, position from projection.generation
+         where projector = $1 and state = $2
+             and coalesce(retired_at, '-infinity') <= now() - make_interval(secs => $3)
+         order by retired_at desc nulls last, generation desc",
+    )
+    .bind(projector)
+    .bind(RETIRED)
+    .bind(at_least.as_secs_f64())
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(Generation::read)
+    .collect()
+}
+
 /// Makes an empty generation: its schema and tables, without secondary indexes.
 ///
 /// # Errors
@@ -94,7 +133,7 @@ pub async fn create(connection: &mut PgConnection, projector: &dyn Projector) ->
         projector: projector.name().to_owned(),
         number,
         version: projector.version(),
-        state: "building".to_owned(),
+        state: BUILDING.to_owned(),
         position: Position::START,
     };
     let schema = generation.schema();
@@ -151,8 +190,8 @@ pub(crate) fn swap(projector: &dyn Projector, generation: &Generation, same_vers
         .collect();
     format!(
         "{views}
-         update projection.generation set state = 'retired' where projector = '{name}' and state = 'live';
-         update projection.generation set state = 'live', live_at = now() where projector = '{name}' and generation = {number};"
+         update projection.generation set state = 'retired', retired_at = now() where projector = '{name}' and state = 'live';
+         update projection.generation set state = 'live', live_at = now(), retired_at = null where projector = '{name}' and generation = {number};"
     )
 }
 

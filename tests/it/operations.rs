@@ -141,3 +141,48 @@ async fn an_address_is_changed_with_the_code_that_was_mailed_to_the_new_one() {
     assert_eq!(again.get("/api/accounts/profile").await.ok()["email"], moved.email);
     letter(server, &account.email, "changed").await;
 }
+
+/// Which generations of `sync` there are: number and state.
+async fn generations(server: &Server) -> Vec<(i64, String)> {
+    let (code, text) = server.run(&["projections", "status", "--json"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours = lines.filter(|line| line["projector"] == "sync");
+    ours.map(|line| {
+        let state = line["state"].as_str().unwrap().to_owned();
+        (line["generation"].as_i64().unwrap(), state)
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_goes_back_to_the_tables_of_before_a_rebuild() {
+    let server = Server::start().await;
+    let (account, client) = server.member("rebuilt").await;
+    client.create(&account, Kind::Login, "before").await;
+    let nothing = server.run(&["projections", "rollback", "sync"]).await;
+    assert_eq!(nothing.0, Some(1));
+    assert!(
+        nothing.1.contains("no earlier tables of sync are kept"),
+        "{}",
+        nothing.1
+    );
+    let old = generations(&server).await;
+
+    let (code, text) = server.run(&["projections", "rebuild", "sync"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    client.create(&account, Kind::Login, "after").await;
+    let state = |number: i64, state: &str| (number, state.to_owned());
+    let new = generations(&server).await;
+    assert_eq!(new, [state(old[0].0, "retired"), state(new[1].0, "live")]);
+
+    let (code, text) = server.run(&["projections", "rollback", "sync"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let back = generations(&server).await;
+    assert_eq!(back, [state(old[0].0, "live"), state(new[1].0, "retired")]);
+    client.create(&account, Kind::Login, "and later").await;
+    let sync = client.get("/api/sync").await.ok();
+    assert_eq!(sync["ciphers"].as_array().unwrap().len(), 3);
+    let (code, text) = server.run(&["projections", "verify", "sync"]).await;
+    assert_eq!(code, Some(0), "{text}");
+}

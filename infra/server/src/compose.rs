@@ -196,6 +196,7 @@ fn run_projectors(shell: &Shell, stores: &Stores, tail: &Arc<Tail>, live: &Arc<L
         let told = (index == 0).then(|| Arc::clone(live));
         let feed = Arc::clone(tail) as Arc<dyn Subscription>;
         let runner = Runner::new(projector, stores.pool.clone(), feed, told);
+        let runner = runner.keep_retired_for(shell.config.rebuild_grace);
         let stop = shell.shutdown.background.clone();
         shell.shutdown.tasks.spawn(async move {
             stop.run_until_cancelled(runner.run()).await;

@@ -13,6 +13,7 @@ use secret::{Address, Secret};
 use source::{Collector, Files, Source, Values};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 pub use telemetry::LogFormat;
 use url::Url;
 
@@ -115,6 +116,8 @@ pub struct Config {
     pub signups: Signups,
     pub signups_verify: bool,
     pub rate_limits: bool,
+    /// How long tables are kept that a rebuild replaced.
+    pub rebuild_grace: Duration,
     pub signing_key: Option<Secret>,
     pub log: String,
     pub log_format: LogFormat,
@@ -328,6 +331,9 @@ fn build(
         smtp_url,
         signups: read.get(setting::SIGNUPS, parse::signups).unwrap_or(Signups::Open),
         rate_limits: read.get(setting::RATE_LIMITS, parse::switch).unwrap_or(true),
+        rebuild_grace: read
+            .get(setting::REBUILD_GRACE, parse::span)
+            .unwrap_or(projections::retired::GRACE),
         signing_key: read.get(setting::SIGNING_KEY, |t| Ok(Secret::new(t))),
         log: read.get(setting::LOG, parse::log).unwrap_or_else(|| "info".into()),
         log_format: read

@@ -1,6 +1,6 @@
 //! Accounts as their owners see them.
 
-use crate::rows::Table;
+use crate::table::{Kind, Line, Shape, Table};
 use domain::{
     account::user::{Credentials, UserEvent},
     crypto::Kdf,
@@ -8,7 +8,7 @@ use domain::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, Row};
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 /// What answers about an account need: everything clients may see of it, and nothing they sign in with.
@@ -203,43 +203,22 @@ pub(super) fn shows(event: &UserEvent) -> bool {
 }
 
 /// Table `account`.
-pub(super) struct Accounts;
+pub(crate) struct Accounts;
 
 impl Table for Accounts {
     type Row = AccountView;
+    const SHAPE: Shape = Shape {
+        name: "account",
+        columns: &[("user_id", Kind::Uuid), ("stamp", Kind::Uuid), ("view", Kind::Text)],
+    };
 
-    async fn load(connection: &mut PgConnection, keys: &[Uuid]) -> Result<Vec<(Uuid, AccountView)>, sqlx::Error> {
-        let rows = sqlx::query("select user_id, view from account where user_id = any($1)")
-            .bind(keys)
-            .fetch_all(connection)
-            .await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get(0)?, read_view(row.try_get(1)?)?)))
-            .collect()
+    fn read(row: &PgRow) -> Result<(Uuid, AccountView), sqlx::Error> {
+        Ok((row.try_get(0)?, read_view(row.try_get(2)?)?))
     }
 
-    async fn upsert(connection: &mut PgConnection, rows: &[(Uuid, &AccountView)]) -> Result<(), sqlx::Error> {
-        let keys: Vec<Uuid> = rows.iter().map(|(key, _)| *key).collect();
-        let stamps: Vec<Uuid> = rows.iter().map(|(_, row)| row.stamp).collect();
-        let views: Vec<String> = rows
-            .iter()
-            .map(|(_, row)| serde_json::to_string(row).map_err(|e| sqlx::Error::Encode(e.into())))
-            .collect::<Result<_, _>>()?;
-        sqlx::query(include_str!("../../queries/sync/account_upsert.sql"))
-            .bind(keys)
-            .bind(stamps)
-            .bind(views)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    async fn delete(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
-        sqlx::query("delete from account where user_id = any($1)")
-            .bind(keys)
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn write(key: Uuid, row: &AccountView, line: &mut Line) {
+        let view = serde_json::to_string(row).expect("a view holds nothing that JSON cannot");
+        line.put(key).put(row.stamp).put(&*view);
     }
 }
 

@@ -5,44 +5,46 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::bench::Bench;
-use crate::process;
+use crate::process::{self, Cpu};
 use crate::report::Row;
 
 /// How long a started server is left alone before its memory is looked at.
 const REST: Duration = Duration::from_secs(3);
 
-/// All read models again from the history, while the server runs without load.
+/// Each read model again from the history, while the server runs without load.
 pub async fn rebuild(bench: &mut Bench) -> Result<()> {
     bench.need(5, crate::reading::LARGE).await;
     let copy = bench.copy_limit().await?;
-    let load_average = process::load_average();
-    let began = Instant::now();
-    let (code, said) = bench.server.run(&["projections", "rebuild"]).await;
-    let seconds = began.elapsed().as_secs_f64();
-    anyhow::ensure!(code == Some(0), "the rebuild failed: {said}");
-    let said = without_colors(&said);
-    let mut last: Vec<(String, f64, f64)> = Vec::new();
-    for line in said.lines().filter(|line| line.contains("rebuilding")) {
-        let name = after(line, "projector")
-            .context("a line of progress names the projector")?
-            .to_owned();
-        let number = |field| after(line, field).and_then(|text| text.parse::<f64>().ok());
-        let found = (
-            name,
-            number("position").unwrap_or_default(),
-            number("events_per_second").unwrap_or_default(),
+    for name in ["sync", "audit"] {
+        let load_average = process::load_average();
+        let cpu = || (Cpu::of(std::process::id()), Cpu::of(bench.server.pid()));
+        let (before, began) = (cpu(), Instant::now());
+        let (code, said) = bench.server.run(&["projections", "rebuild", name]).await;
+        let (seconds, after) = (began.elapsed().as_secs_f64(), cpu());
+        anyhow::ensure!(code == Some(0), "the rebuild failed: {said}");
+        let said = without_colors(&said);
+        let last = said.lines().rfind(|line| line.contains("rebuilding"));
+        let last = last.with_context(|| format!("the rebuild did not say how far it was: {said}"))?;
+        let number = |field| {
+            value(last, field)
+                .and_then(|text| text.parse::<f64>().ok())
+                .unwrap_or_default()
+        };
+        let events = number("position");
+        // the command is a child of ours that was waited for, and did its work in the server's database
+        let each = |ms: f64| ms / 1_000.0 / events * 100_000.0;
+        let (ours, database) = (
+            each(after.0.since(before.0).server_ms),
+            each(after.1.since(before.1).database_ms),
         );
-        last.retain(|(other, ..)| *other != found.0);
-        last.push(found);
-    }
-    anyhow::ensure!(!last.is_empty(), "the rebuild did not say how far it was: {said}");
-    for (name, position, rate) in last {
         bench.add(Row {
             workload: format!("rebuild {name}"),
-            value: rate,
+            value: number("events_per_second"),
             unit: "events/s",
             limit: Some(copy.clone()),
-            note: format!("{position:.0} events; all read models took {seconds:.1} s with start and switch"),
+            note: format!(
+                "{events:.0} events, {seconds:.1} s with start and switch; CPU for each 100,000: {ours:.2} s, {database:.2} s in the database"
+            ),
             load_average,
             ..Row::default()
         });
@@ -77,7 +79,7 @@ pub async fn start(bench: &mut Bench) -> Result<()> {
 }
 
 /// What stands after `field=`, without quotation marks.
-fn after<'a>(line: &'a str, field: &str) -> Option<&'a str> {
+fn value<'a>(line: &'a str, field: &str) -> Option<&'a str> {
     let start = line.find(&format!("{field}="))? + field.len() + 1;
     let rest = line[start..].trim_start_matches('"');
     rest.split(['"', ' ', ',']).next()

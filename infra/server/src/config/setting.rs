@@ -71,6 +71,7 @@ pub const SMTP_URL: &str = "ANNALOCK_SMTP_URL";
 pub const SIGNUPS: &str = "ANNALOCK_SIGNUPS";
 pub const SIGNUPS_VERIFY: &str = "ANNALOCK_SIGNUPS_VERIFY";
 pub const RATE_LIMITS: &str = "ANNALOCK_RATE_LIMITS";
+pub const REBUILD_GRACE: &str = "ANNALOCK_REBUILD_GRACE";
 pub const SIGNING_KEY: &str = "ANNALOCK_SIGNING_KEY";
 pub const LOG: &str = "ANNALOCK_LOG";
 pub const LOG_FORMAT: &str = "ANNALOCK_LOG_FORMAT";
@@ -173,6 +174,11 @@ pub const SETTINGS: &[Setting] = &[
         "whether a mail address must be proved before an account is made",
     ),
     plain(RATE_LIMITS, "`on`", "`off` for load tests"),
+    plain(
+        REBUILD_GRACE,
+        "`1h`",
+        "how long the tables a rebuild replaced are kept up to date, to go back to them: `30m`, `2d`; `0` = not at all",
+    ),
     secret(
         SIGNING_KEY,
         "made in the data folder (`keys`)",
