@@ -6,7 +6,7 @@ use domain::{
     time::Timestamp,
     vault::cipher::{CipherEvent, LiveCipher},
 };
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::{fmt::Write, sync::Arc};
 use uuid::Uuid;
 
@@ -35,7 +35,46 @@ pub struct CipherRow {
     pub created: Timestamp,
 }
 
+/// What a person's own list shows of an item, borrowed from where it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct CipherLine<'r> {
+    /// As [`CipherRow::content`].
+    pub content: &'r str,
+    /// As [`CipherRow::frame`].
+    pub frame: &'r str,
+    /// As [`CipherRow::folder`].
+    pub folder: Option<FolderId>,
+    /// As [`CipherRow::favorite`].
+    pub favorite: bool,
+    /// As [`CipherRow::archived`].
+    pub archived: Option<Timestamp>,
+}
+
+impl<'r> CipherLine<'r> {
+    /// Reads `content, frame, folder_id, favorite, archived_at`.
+    pub(super) fn read(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            content: row.try_get(0)?,
+            frame: row.try_get(1)?,
+            folder: row.try_get::<Option<Uuid>, _>(2)?.map(FolderId),
+            favorite: row.try_get(3)?,
+            archived: row.try_get::<Option<i64>, _>(4)?.map(Timestamp),
+        })
+    }
+}
+
 impl CipherRow {
+    /// What a list shows of it.
+    pub fn line(&self) -> CipherLine<'_> {
+        CipherLine {
+            content: &self.content,
+            frame: &self.frame,
+            folder: self.folder,
+            favorite: self.favorite,
+            archived: self.archived,
+        }
+    }
+
     /// The row of an item whose events fold to `cipher`: what [`evolve`] makes of the same events.
     pub fn of(id: CipherId, cipher: &LiveCipher) -> Self {
         let row = Self {
@@ -159,7 +198,7 @@ macro_rules! cipher_columns {
 pub(crate) use cipher_columns;
 
 /// Reads a row of the columns of `cipher_columns`.
-pub(crate) fn read_row(row: &sqlx::postgres::PgRow) -> Result<(Uuid, CipherRow), sqlx::Error> {
+pub(crate) fn read_row(row: &PgRow) -> Result<(Uuid, CipherRow), sqlx::Error> {
     let time = |at: Option<i64>| at.map(Timestamp);
     let text = |index: usize| row.try_get::<&str, _>(index).map(Arc::from);
     Ok((

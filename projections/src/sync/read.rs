@@ -2,7 +2,7 @@
 
 use super::{
     account::{AccountView, read_view},
-    cipher::{self, CipherRow, cipher_columns},
+    cipher::{self, CipherLine, CipherRow, cipher_columns},
     device::{self, DeviceRow},
     folder::{self, FolderRow},
     revision::Revision,
@@ -14,7 +14,7 @@ use domain::{
     time::Timestamp,
 };
 use futures::{Stream, TryStreamExt};
-use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
 use uuid::Uuid;
 
 /// Stamp and revision of an account.
@@ -51,19 +51,32 @@ pub async fn account(connection: &mut PgConnection, user: UserId) -> Result<Opti
         .transpose()
 }
 
-/// The items of a person, oldest first.
+/// An item of a list, as the database sent it.
+#[derive(Debug)]
+pub struct ListedCipher(PgRow);
+
+impl ListedCipher {
+    /// What it is.
+    pub fn line(&self) -> Result<CipherLine<'_>, sqlx::Error> {
+        CipherLine::read(&self.0)
+    }
+}
+
+/// The items of a person up to `kinds`, the highest number of a kind; oldest first. Rows are as the database sent them:
+/// of a large vault, each copy less is felt.
 pub fn ciphers_of(
     connection: &mut PgConnection,
     user: UserId,
-) -> impl Stream<Item = Result<(CipherId, CipherRow), sqlx::Error>> + '_ {
-    sqlx::query(concat!(
-        "select ",
-        cipher_columns!(),
-        " from read.cipher where owner_id = $1 order by created_at, cipher_id"
-    ))
+    kinds: i16,
+) -> impl Stream<Item = Result<ListedCipher, sqlx::Error>> + Send + '_ {
+    sqlx::query(
+        "select content, frame, folder_id, favorite, archived_at from read.cipher
+         where owner_id = $1 and kind <= $2 order by created_at, cipher_id",
+    )
     .bind(user.0)
+    .bind(kinds)
     .fetch(connection)
-    .and_then(|row| async move { cipher::read_row(&row).map(|(id, row)| (CipherId(id), row)) })
+    .map_ok(ListedCipher)
 }
 
 /// The ids of a person's items.

@@ -68,21 +68,15 @@ pub(super) async fn assemble(api: &ReadApi, user: UserId, variant: Variant) -> A
     out.extend_from_slice(br#","ciphers":["#);
     let present: HashSet<FolderId> = folders.iter().map(|(id, _)| *id).collect();
     {
-        let mut rows = std::pin::pin!(read::ciphers_of(&mut snapshot, user));
+        let mut rows = std::pin::pin!(read::ciphers_of(&mut snapshot, user, variant.kinds));
         let mut first = true;
-        while let Some((_, row)) = rows.try_next().await.map_err(unavailable)? {
-            if row.kind > variant.kinds {
-                continue;
-            }
+        while let Some(row) = rows.try_next().await.map_err(unavailable)? {
+            let line = row.line().map_err(unavailable)?;
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
-            render(
-                &mut out,
-                &row,
-                Shape::Details,
-                row.folder.filter(|id| present.contains(id)),
-            );
+            let folder = line.folder.filter(|id| present.contains(id));
+            render(&mut out, &line, Shape::Details, folder);
         }
     }
     out.extend_from_slice(b"]}");

@@ -8,7 +8,10 @@ use axum::{
 };
 use domain::id::{CipherId, FolderId, UserId};
 use futures::TryStreamExt;
-use projections::sync::{cipher::CipherRow, read};
+use projections::sync::{
+    cipher::{CipherLine, CipherRow},
+    read,
+};
 use std::collections::HashSet;
 use web::{Answer, Caller, PathId, Problem, Routes};
 
@@ -46,14 +49,14 @@ impl Shape {
 const OWN: &str = r#","edit":true,"viewPassword":true,"permissions":{"delete":true,"restore":true}"#;
 
 /// Appends an item as JSON. `folder` is where the owner files it, if that folder is there.
-pub fn render(out: &mut Vec<u8>, row: &CipherRow, shape: Shape, folder: Option<FolderId>) {
+pub fn render(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape, folder: Option<FolderId>) {
     let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
     put(r#"{"object":""#);
     put(shape.object());
     put(r#"","#);
-    put(&row.frame);
+    put(row.frame);
     put(",");
-    put(&row.content);
+    put(row.content);
     if shape != Shape::Mini {
         put(r#","folderId":"#);
         match folder {
@@ -124,7 +127,7 @@ impl ReadApi {
     pub async fn row_answer(&self, row: &CipherRow, shape: Shape) -> Answer<Response> {
         let folder = self.present(row.owner, row.folder).await?;
         let mut body = Vec::with_capacity(row.content.len() + 1024);
-        render(&mut body, row, shape, folder);
+        render(&mut body, &row.line(), shape, folder);
         Ok(json_response(body))
     }
 
@@ -142,7 +145,8 @@ impl ReadApi {
         let folders = self.folder_ids(user).await?;
         let mut list = ListWriter::new();
         for row in ids.iter().filter_map(|id| rows.get(id)).filter(|row| row.owner == user) {
-            list.push(|out| render(out, row, shape, row.folder.filter(|id| folders.contains(id))));
+            let folder = row.folder.filter(|id| folders.contains(id));
+            list.push(|out| render(out, &row.line(), shape, folder));
         }
         Ok(json_response(list.finish()))
     }
@@ -193,10 +197,12 @@ impl ListWriter {
 async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Response> {
     let folders = api.folder_ids(caller.id).await?;
     let mut connection = api.pool.acquire().await.map_err(unavailable)?;
-    let mut rows = std::pin::pin!(read::ciphers_of(&mut connection, caller.id));
+    let mut rows = std::pin::pin!(read::ciphers_of(&mut connection, caller.id, i16::MAX));
     let mut list = ListWriter::new();
-    while let Some((_, row)) = rows.try_next().await.map_err(unavailable)? {
-        list.push(|out| render(out, &row, Shape::Details, row.folder.filter(|id| folders.contains(id))));
+    while let Some(row) = rows.try_next().await.map_err(unavailable)? {
+        let line = row.line().map_err(unavailable)?;
+        let folder = line.folder.filter(|id| folders.contains(id));
+        list.push(|out| render(out, &line, Shape::Details, folder));
     }
     Ok(json_response(list.finish()))
 }
