@@ -39,8 +39,6 @@ use write_api::{
 
 /// How many folded states are kept to start reading from.
 const BASELINES: usize = 65_536;
-/// How many bytes of `/sync` bodies are kept.
-const SYNC_BYTES: usize = 64 << 20;
 /// The largest body of an ordinary request: bytes.
 const MAX_BODY: usize = 4 << 20;
 
@@ -112,7 +110,10 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: Arc<Live>) -> Result<
             public_url,
             registration: open,
         }),
-        bodies: Arc::new(Bodies::new(SYNC_BYTES)),
+        bodies: Arc::new(Bodies::new(
+            (config.sync_memory_mib as usize) << 20,
+            config.database_connections as usize,
+        )),
     };
     let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
     let executor = Executor::new(

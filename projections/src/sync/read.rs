@@ -156,7 +156,10 @@ pub async fn devices_called(pool: &PgPool, identifier: &str) -> Result<Vec<(User
 }
 
 /// One consistent view of all tables, for as long as it is held.
-pub async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub type Snapshot = Transaction<'static, Postgres>;
+
+/// A snapshot of now.
+pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
     pool.begin_with("begin isolation level repeatable read read only").await
 }
 

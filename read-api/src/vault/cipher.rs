@@ -7,7 +7,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::id::{CipherId, FolderId, UserId};
-use futures::TryStreamExt;
 use projections::sync::{
     cipher::{CipherLine, CipherRow},
     read,
@@ -18,7 +17,6 @@ use web::{Answer, Caller, PathId, Problem, Routes};
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {
     Routes::new()
-        .get("/ciphers", list)
         .get("/ciphers/{id}", one)
         .get("/ciphers/{id}/details", details)
         .get("/ciphers/{id}/full-details", details)
@@ -191,20 +189,6 @@ impl ListWriter {
         self.out.extend_from_slice(br#"],"continuationToken":null}"#);
         self.out
     }
-}
-
-/// `GET /ciphers`: all items, those in the trash and in the archive too.
-async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Response> {
-    let folders = api.folder_ids(caller.id).await?;
-    let mut connection = api.pool.acquire().await.map_err(unavailable)?;
-    let mut rows = std::pin::pin!(read::ciphers_of(&mut connection, caller.id, i16::MAX));
-    let mut list = ListWriter::new();
-    while let Some(row) = rows.try_next().await.map_err(unavailable)? {
-        let line = row.line().map_err(unavailable)?;
-        let folder = line.folder.filter(|id| folders.contains(id));
-        list.push(|out| render(out, &line, Shape::Details, folder));
-    }
-    Ok(json_response(list.finish()))
 }
 
 /// `GET /ciphers/{id}`.
