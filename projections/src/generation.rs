@@ -17,6 +17,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// # Errors
 /// Whatever the database says.
 pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+    if is_current(pool).await {
+        return Ok(());
+    }
     let mut connection = pool.acquire().await?;
     // the bookkeeping table has a schema of its own, so that it meets no other set of migrations
     connection
@@ -25,6 +28,15 @@ pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
     let result = MIGRATIONS.run(&mut *connection).await;
     connection.execute("reset search_path").await?;
     result
+}
+
+/// Whether exactly these migrations were run: one question, where the migrator asks some fifteen at every start. If there is
+/// no list yet, or the answer is any other, the migrator says what is to be done or wrong.
+async fn is_current(pool: &PgPool) -> bool {
+    let done = "select version, checksum from projection._sqlx_migrations where success order by version";
+    let done: Result<Vec<(i64, Vec<u8>)>, _> = sqlx::query_as(done).fetch_all(pool).await;
+    let wanted = MIGRATIONS.iter().map(|m| (m.version, m.checksum.to_vec()));
+    done.is_ok_and(|done| done.into_iter().eq(wanted))
 }
 
 /// One generation of a projector.

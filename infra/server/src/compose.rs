@@ -47,8 +47,6 @@ use write_api::{
 
 /// How many folded states are kept to start reading from.
 const BASELINES: usize = 65_536;
-/// How many bytes of `/sync` bodies are kept.
-const SYNC_BYTES: usize = 64 << 20;
 /// How long events gather for the sync-critical projector while nobody waits for them.
 const GATHER: Duration = Duration::from_millis(20);
 /// The same where other processes may wait for it, which it does not know of.
@@ -139,7 +137,10 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result
             public_url,
             registration: open,
         }),
-        Arc::new(Bodies::new(SYNC_BYTES)),
+        Arc::new(Bodies::new(
+            (config.sync_memory_mib as usize) << 20,
+            config.database_connections as usize,
+        )),
     );
     let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
     let executor = Executor::new(

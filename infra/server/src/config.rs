@@ -106,6 +106,8 @@ pub struct Config {
     /// `None` = the private cluster.
     pub database_url: Option<Address>,
     pub database_connections: u32,
+    /// For bodies of `/sync`.
+    pub sync_memory_mib: u32,
     pub postgres_bin: Option<PathBuf>,
     /// `None` = the database.
     pub event_store_url: Option<Address>,
@@ -302,6 +304,9 @@ fn build(
             .unwrap_or(4096),
         trusted_proxies: read.get(setting::TRUSTED_PROXIES, parse::networks).unwrap_or_default(),
         database_url: read.address(setting::DATABASE_URL, &["postgres", "postgresql"]),
+        sync_memory_mib: read
+            .get(setting::SYNC_MEMORY, |t| parse::number(t, 1, 1_000_000))
+            .unwrap_or(64),
         database_connections: read
             .get(setting::DATABASE_CONNECTIONS, |t| parse::number(t, 4, 1000))
             .unwrap_or(30),

@@ -35,7 +35,46 @@ pub struct CipherRow {
     pub created: Timestamp,
 }
 
+/// What a person's own list shows of an item, borrowed from where it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct CipherLine<'r> {
+    /// As [`CipherRow::content`].
+    pub content: &'r str,
+    /// As [`CipherRow::frame`].
+    pub frame: &'r str,
+    /// As [`CipherRow::folder`].
+    pub folder: Option<FolderId>,
+    /// As [`CipherRow::favorite`].
+    pub favorite: bool,
+    /// As [`CipherRow::archived`].
+    pub archived: Option<Timestamp>,
+}
+
+impl<'r> CipherLine<'r> {
+    /// Reads `content, frame, folder_id, favorite, archived_at`.
+    pub(super) fn read(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            content: row.try_get(0)?,
+            frame: row.try_get(1)?,
+            folder: row.try_get::<Option<Uuid>, _>(2)?.map(FolderId),
+            favorite: row.try_get(3)?,
+            archived: row.try_get::<Option<i64>, _>(4)?.map(Timestamp),
+        })
+    }
+}
+
 impl CipherRow {
+    /// What a list shows of it.
+    pub fn line(&self) -> CipherLine<'_> {
+        CipherLine {
+            content: &self.content,
+            frame: &self.frame,
+            folder: self.folder,
+            favorite: self.favorite,
+            archived: self.archived,
+        }
+    }
+
     /// The row of an item whose events fold to `cipher`: what [`evolve`] makes of the same events.
     pub fn of(id: CipherId, cipher: &LiveCipher) -> Self {
         let row = Self {

@@ -2,7 +2,7 @@
 
 use super::{
     account::{AccountView, read_view},
-    cipher::{CipherRow, Ciphers},
+    cipher::{CipherLine, CipherRow, Ciphers},
     device::{DeviceRow, Devices},
     folder::{FolderRow, Folders},
     revision::Revision,
@@ -14,7 +14,7 @@ use domain::{
     time::Timestamp,
 };
 use futures::{Stream, TryStreamExt};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
 use uuid::Uuid;
 
 /// A question for whole rows of a table.
@@ -57,15 +57,32 @@ pub async fn account(connection: &mut PgConnection, user: UserId) -> Result<Opti
         .transpose()
 }
 
-/// The items of a person, oldest first.
+/// An item of a list, as the database sent it.
+#[derive(Debug)]
+pub struct ListedCipher(PgRow);
+
+impl ListedCipher {
+    /// What it is.
+    pub fn line(&self) -> Result<CipherLine<'_>, sqlx::Error> {
+        CipherLine::read(&self.0)
+    }
+}
+
+/// The items of a person up to `kinds`, the highest number of a kind; oldest first. Rows are as the database sent them:
+/// of a large vault, each copy less is felt.
 pub fn ciphers_of(
     connection: &mut PgConnection,
     user: UserId,
-) -> impl Stream<Item = Result<(CipherId, CipherRow), sqlx::Error>> + '_ {
-    sqlx::query(select::<Ciphers>("where owner_id = $1 order by created_at, cipher_id"))
-        .bind(user.0)
-        .fetch(connection)
-        .and_then(|row| async move { Ciphers::read(&row).map(|(id, row)| (CipherId(id), row)) })
+    kinds: i16,
+) -> impl Stream<Item = Result<ListedCipher, sqlx::Error>> + Send + '_ {
+    sqlx::query(
+        "select content, frame, folder_id, favorite, archived_at from read.cipher
+         where owner_id = $1 and kind <= $2 order by created_at, cipher_id",
+    )
+    .bind(user.0)
+    .bind(kinds)
+    .fetch(connection)
+    .map_ok(ListedCipher)
 }
 
 /// The ids of a person's items.
@@ -137,7 +154,10 @@ pub async fn devices_called(pool: &PgPool, identifier: &str) -> Result<Vec<(User
 }
 
 /// One consistent view of all tables, for as long as it is held.
-pub async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub type Snapshot = Transaction<'static, Postgres>;
+
+/// A snapshot of now.
+pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
     pool.begin_with("begin isolation level repeatable read read only").await
 }
 

@@ -63,6 +63,7 @@ pub const MAX_CONNECTIONS: &str = "ANNALOCK_MAX_CONNECTIONS";
 pub const TRUSTED_PROXIES: &str = "ANNALOCK_TRUSTED_PROXIES";
 pub const DATABASE_URL: &str = "ANNALOCK_DATABASE_URL";
 pub const DATABASE_CONNECTIONS: &str = "ANNALOCK_DATABASE_CONNECTIONS";
+pub const SYNC_MEMORY: &str = "ANNALOCK_SYNC_MEMORY";
 pub const POSTGRES_BIN: &str = "ANNALOCK_POSTGRES_BIN";
 pub const EVENT_STORE_URL: &str = "ANNALOCK_EVENT_STORE_URL";
 pub const REDIS_URL: &str = "ANNALOCK_REDIS_URL";
@@ -137,6 +138,11 @@ pub const SETTINGS: &[Setting] = &[
         DATABASE_CONNECTIONS,
         "`30`",
         "connections to the database each process may open",
+    ),
+    plain(
+        SYNC_MEMORY,
+        "`64`",
+        "MiB of answers to `/sync` in memory, kept or on their way; further ones go out as slowly as clients read them, four at once",
     ),
     plain(
         POSTGRES_BIN,
