@@ -210,10 +210,13 @@ async fn tables_of_another_version_wait_for_the_program_that_wrote_them() {
     let refused = rebuild::rollback(&newer, &world.pool, &feed, &|_| {})
         .await
         .unwrap_err();
+    let wrote = SyncProjector::default().version();
     assert_eq!(
         refused.to_string(),
-        "the kept tables of sync were written by version 1 of the projector and were not kept up to date by this \
-         program, which has version 7; the program that has version 1 goes back to them when it starts"
+        format!(
+            "the kept tables of sync were written by version {wrote} of the projector and were not kept up to date by \
+             this program, which has version 7; the program that has version {wrote} goes back to them when it starts"
+        )
     );
     world.sync().await;
     let live = the(&world, "live").await;
