@@ -5,4 +5,4 @@ mod login;
 mod owner;
 mod registration;
 mod rotation;
-mod session;
+pub mod session;
