@@ -5,6 +5,7 @@ mod bulk;
 mod conflict;
 mod folder;
 mod freshness;
+mod hostile;
 mod import;
 mod item;
 mod stranger;

@@ -267,7 +267,8 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
             .layer(middleware::from_fn(web::drain::leave_no_body))
             .layer(cors(&shell.config))
             .layer(middleware::from_fn(move |request: Request, next: Next| {
-                next.run(address::note(request, &config.trusted_proxies))
+                let answered = next.run(address::note(request, &config.trusted_proxies));
+                async { web::headers::private(answered.await) }
             }))
     };
     let health = || read_api::health::routes().into_router().with_state(app.read.clone());

@@ -2,7 +2,10 @@
 
 use crate::table::{Kind, Line, Shape, Table};
 use domain::{
-    account::user::{Credentials, UserEvent},
+    account::{
+        signing::Signing,
+        user::{Credentials, UserEvent},
+    },
     crypto::Kdf,
     personal::Personal,
     time::Timestamp,
@@ -32,6 +35,9 @@ pub struct AccountView {
     pub public_key: Option<String>,
     /// The sealed private key.
     pub private_key: Option<String>,
+    /// The signing keys; accounts of older clients have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
     /// The security stamp.
     pub stamp: Uuid,
     /// `#rrggbb`.
@@ -82,6 +88,7 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
             key_id: None,
             public_key: None,
             private_key: None,
+            signing: None,
             stamp: *stamp,
             avatar_color: None,
             verify_devices: true,
@@ -108,6 +115,10 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
                 ..row
             }
         }
+        E::SigningKeysSet { signing, .. } => AccountView {
+            signing: Some(signing.known()?.clone()),
+            ..row
+        },
         E::UserKeyIdSet { key_id, .. } => AccountView {
             key_id: Some(key_id.clone()),
             ..row
