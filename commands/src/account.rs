@@ -73,6 +73,12 @@ pub enum AccountError {
     /// The public key is another one than it was.
     #[error("The public key must stay the same in a rotation.")]
     PublicKeyDiffers,
+    /// The signing keys are missing, or others than they were.
+    #[error("The signing keys of an account can be sealed anew, not left out or replaced.")]
+    SigningDiffers,
+    /// The statement about the account is older than the one it has.
+    #[error("The security version of an account cannot go back.")]
+    SecurityVersionLower,
     /// An item came back as another kind of item.
     #[error("The type of an item cannot change.")]
     KindDiffers,

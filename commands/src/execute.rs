@@ -186,6 +186,14 @@ impl Executor {
         self.ids.new_id()
     }
 
+    /// The position of the last event there is.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn head(&self) -> Result<Position, ReadError> {
+        self.store.head().await
+    }
+
     /// The present state of one thing, as new as the last acknowledged append.
     ///
     /// # Errors

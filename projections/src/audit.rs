@@ -3,11 +3,18 @@
 pub mod read;
 pub mod record;
 
-use crate::projector::{Changes, Projector, ProjectorError};
+use crate::{
+    ahead::{Ahead, Reading},
+    feed::Subscription,
+    projector::{Changes, Projector, ProjectorError},
+    table::{Kind, Line, Shape},
+    work::{self, Work},
+};
 use async_trait::async_trait;
-use domain::event::StoredEvent;
+use domain::event::{DecodeError, Position, Recorded, StoredEvent};
 use record::AuditRecord;
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// The projector of the audit log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,45 +46,94 @@ impl Projector for AuditProjector {
         domain::registry::CATEGORIES.iter().any(|known| known.name == category)
     }
 
+    fn wants_metadata(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
-        let mut records = Vec::with_capacity(events.len());
-        for event in events {
-            // the ordinal counts the records of one event
-            records.extend(record::records(event)?.into_iter().enumerate());
-        }
-        if !records.is_empty() {
-            insert(connection, &records).await?;
-        }
-        Ok(Changes::default())
+        work::apply::<Records>(connection, events).await
+    }
+
+    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
+        Box::new(Reading::<Records>::start(feed, after, limit))
     }
 }
 
-async fn insert(connection: &mut PgConnection, records: &[(usize, AuditRecord)]) -> Result<(), sqlx::Error> {
-    fn column<T>(records: &[(usize, AuditRecord)], of: impl Fn(&AuditRecord) -> T) -> Vec<T> {
-        records.iter().map(|(_, record)| of(record)).collect()
+/// Records that are not written yet; a record is never changed. The ordinal counts those of one event.
+struct Records(Vec<(i16, AuditRecord)>);
+
+impl Work for Records {
+    type Event = Vec<AuditRecord>;
+
+    fn new(_empty: bool) -> Self {
+        Self(Vec::new())
     }
-    sqlx::query(include_str!("../queries/audit/insert.sql"))
-        .bind(column(records, |r| r.position.0 as i64))
-        .bind(records.iter().map(|(ordinal, _)| *ordinal as i16).collect::<Vec<_>>())
-        .bind(column(records, |r| r.kind))
-        .bind(column(records, |r| r.name.clone().into_owned()))
-        .bind(column(records, |r| r.at.0))
-        .bind(column(records, |r| r.recorded_at_micros))
-        .bind(column(records, |r| r.actor.clone()))
-        .bind(column(records, |r| r.acting_user.map(|id| id.0)))
-        .bind(column(records, |r| r.user.map(|id| id.0)))
-        .bind(column(records, |r| r.cipher.map(|id| id.0)))
-        .bind(column(records, |r| r.folder.map(|id| id.0)))
-        .bind(column(records, |r| r.device.map(|id| id.0)))
-        .bind(column(records, |r| r.device_type.map(i16::from)))
-        .bind(column(records, |r| r.client.clone()))
-        .bind(column(records, |r| r.client_version.clone()))
-        .bind(column(records, |r| r.ip.clone()))
-        .bind(column(records, |r| r.origin.clone().into_owned()))
-        .bind(column(records, |r| r.event))
-        .bind(column(records, |r| r.correlation))
-        .bind(column(records, |r| r.detail.to_string()))
-        .execute(connection)
-        .await?;
-    Ok(())
+
+    fn decode(stored: &StoredEvent) -> Result<Option<Vec<AuditRecord>>, DecodeError> {
+        record::records(stored).map(Some)
+    }
+
+    async fn take(
+        &mut self,
+        _connection: &mut PgConnection,
+        events: Vec<Recorded<Vec<AuditRecord>>>,
+    ) -> Result<(), ProjectorError> {
+        for recorded in events {
+            self.0.extend((0..).zip(recorded.event));
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self, connection: &mut PgConnection) -> Result<Changes, ProjectorError> {
+        let records = std::mem::take(&mut self.0);
+        if !records.is_empty() {
+            SHAPE.insert(connection, &records, write).await?;
+        }
+        Ok(Changes::default())
+    }
+
+    fn loaded(&self) -> usize {
+        0
+    }
+}
+
+const SHAPE: Shape = Shape {
+    name: "audit_record",
+    columns: &[
+        ("position", Kind::BigInt),
+        ("ordinal", Kind::SmallInt),
+        ("type", Kind::Int),
+        ("name", Kind::Text),
+        ("at", Kind::BigInt),
+        ("recorded_at", Kind::BigInt),
+        ("actor", Kind::Text),
+        ("acting_user_id", Kind::Uuid),
+        ("user_id", Kind::Uuid),
+        ("cipher_id", Kind::Uuid),
+        ("folder_id", Kind::Uuid),
+        ("device_id", Kind::Uuid),
+        ("device_type", Kind::SmallInt),
+        ("client", Kind::Text),
+        ("client_version", Kind::Text),
+        ("ip", Kind::Text),
+        ("origin", Kind::Text),
+        ("event_id", Kind::Uuid),
+        ("correlation", Kind::Uuid),
+        ("detail", Kind::Text),
+    ],
+};
+
+fn write((ordinal, record): &(i16, AuditRecord), line: &mut Line) {
+    line.put(record.position.0 as i64).put(*ordinal);
+    line.put(record.kind).put(&*record.name).put(record.at.0);
+    line.put(record.recorded_at_micros).put(&*record.actor);
+    line.put(record.acting_user.map(|id| id.0))
+        .put(record.user.map(|id| id.0));
+    line.put(record.cipher.map(|id| id.0)).put(record.folder.map(|id| id.0));
+    line.put(record.device.map(|id| id.0))
+        .put(record.device_type.map(i16::from));
+    line.put(record.client.as_deref()).put(record.client_version.as_deref());
+    line.put(record.ip.as_deref()).put(&*record.origin);
+    line.put(record.event).put(record.correlation);
+    line.put(&*record.detail.to_string());
 }

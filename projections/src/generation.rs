@@ -3,6 +3,12 @@
 use crate::projector::Projector;
 use domain::event::Position;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Row, migrate::Migrator, postgres::PgRow};
+use std::time::Duration;
+
+/// States: being built, read from, kept to go back to.
+pub(crate) const BUILDING: &str = "building";
+pub(crate) const LIVE: &str = "live";
+pub(crate) const RETIRED: &str = "retired";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -11,6 +17,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// # Errors
 /// Whatever the database says.
 pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+    if is_current(pool).await {
+        return Ok(());
+    }
     let mut connection = pool.acquire().await?;
     // the bookkeeping table has a schema of its own, so that it meets no other set of migrations
     connection
@@ -19,6 +28,15 @@ pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
     let result = MIGRATIONS.run(&mut *connection).await;
     connection.execute("reset search_path").await?;
     result
+}
+
+/// Whether exactly these migrations were run: one question, where the migrator asks some fifteen at every start. If there is
+/// no list yet, or the answer is any other, the migrator says what is to be done or wrong.
+async fn is_current(pool: &PgPool) -> bool {
+    let done = "select version, checksum from projection._sqlx_migrations where success order by version";
+    let done: Result<Vec<(i64, Vec<u8>)>, _> = sqlx::query_as(done).fetch_all(pool).await;
+    let wanted = MIGRATIONS.iter().map(|m| (m.version, m.checksum.to_vec()));
+    done.is_ok_and(|done| done.into_iter().eq(wanted))
 }
 
 /// One generation of a projector.
@@ -82,6 +100,39 @@ pub async fn live(connection: &mut PgConnection, projector: &str) -> Result<Opti
     .transpose()
 }
 
+/// The retired generations of a projector, the one that was live last first.
+///
+/// # Errors
+/// Whatever the database says.
+pub(crate) async fn retired(connection: &mut PgConnection, projector: &str) -> Result<Vec<Generation>, sqlx::Error> {
+    retired_for(connection, projector, Duration::ZERO).await
+}
+
+/// Those of them that have been retired for so long.
+///
+/// # Errors
+/// Whatever the database says.
+pub(crate) async fn retired_for(
+    connection: &mut PgConnection,
+    projector: &str,
+    at_least: Duration,
+) -> Result<Vec<Generation>, sqlx::Error> {
+    sqlx::query(
+        "select projector, generation, version, state, position from projection.generation
+         where projector = $1 and state = $2
+             and coalesce(retired_at, '-infinity') <= now() - make_interval(secs => $3)
+         order by retired_at desc nulls last, generation desc",
+    )
+    .bind(projector)
+    .bind(RETIRED)
+    .bind(at_least.as_secs_f64())
+    .fetch_all(connection)
+    .await?
+    .iter()
+    .map(Generation::read)
+    .collect()
+}
+
 /// Makes an empty generation: its schema and tables, without secondary indexes.
 ///
 /// # Errors
@@ -94,7 +145,7 @@ pub async fn create(connection: &mut PgConnection, projector: &dyn Projector) ->
         projector: projector.name().to_owned(),
         number,
         version: projector.version(),
-        state: "building".to_owned(),
+        state: BUILDING.to_owned(),
         position: Position::START,
     };
     let schema = generation.schema();
@@ -151,8 +202,8 @@ pub(crate) fn swap(projector: &dyn Projector, generation: &Generation, same_vers
         .collect();
     format!(
         "{views}
-         update projection.generation set state = 'retired' where projector = '{name}' and state = 'live';
-         update projection.generation set state = 'live', live_at = now() where projector = '{name}' and generation = {number};"
+         update projection.generation set state = 'retired', retired_at = now() where projector = '{name}' and state = 'live';
+         update projection.generation set state = 'live', live_at = now(), retired_at = null where projector = '{name}' and generation = {number};"
     )
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What is *not* here: decisions, HTTP, and any event: a projector cannot append.
 
+pub mod ahead;
 pub mod audit;
 pub mod catalog;
 pub mod feed;
@@ -10,7 +11,10 @@ pub mod live;
 pub mod park;
 pub mod projector;
 pub mod rebuild;
+pub mod retired;
 pub mod runner;
 pub mod sync;
 
 mod rows;
+mod table;
+mod work;

@@ -82,6 +82,19 @@ pub(crate) fn divide<'a>(
     (Cow::Owned(wanted.into_iter().cloned().collect()), held)
 }
 
+/// The events among those a projector wants whose streams are blocked.
+pub(crate) fn held<'a>(
+    projector: &dyn Projector,
+    blocked: &HashSet<(String, Uuid)>,
+    events: &'a [StoredEvent],
+) -> Vec<&'a StoredEvent> {
+    if blocked.is_empty() {
+        return Vec::new();
+    }
+    let concerned = events.iter().filter(|event| projector.wants(&event.stream.category));
+    concerned.filter(|event| blocked.contains(&stream_of(event))).collect()
+}
+
 /// How a blocked stream is remembered.
 pub(crate) fn stream_of(event: &StoredEvent) -> (String, Uuid) {
     (event.stream.category.to_string(), event.stream.id)

@@ -1,8 +1,10 @@
 //! What a projector is.
 
+use crate::{ahead::Ahead, feed::Subscription};
 use async_trait::async_trait;
 use domain::event::{DecodeError, Position, StoredEvent};
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// Why a projector could not take events.
 #[derive(Debug, thiserror::Error)]
@@ -54,11 +56,18 @@ pub trait Projector: Send + Sync + 'static {
     /// Whether events of a category concern it.
     fn wants(&self, category: &str) -> bool;
 
+    /// Whether it looks at metadata: opening that costs.
+    fn wants_metadata(&self) -> bool;
+
     /// Applies events, in order, through `connection`, whose search path is the generation to write to.
     ///
     /// # Errors
     /// [`ProjectorError`]; nothing of the batch counts then.
     async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError>;
+
+    /// Begins to read what lies after `after`, up to `limit`, for a rebuild, which takes many pages before it writes
+    /// rows. Where nothing lies before `after`, the tables are empty. Must be called within a runtime.
+    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead>;
 
     /// Called after the transaction with `changes` is committed in the live generation, before anybody is told that
     /// `position` is reached.

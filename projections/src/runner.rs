@@ -6,6 +6,7 @@ use crate::{
     live::Live,
     park,
     projector::{Projector, ProjectorError},
+    retired,
 };
 use domain::event::{DecodeError, Position, StoredEvent};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
@@ -54,6 +55,8 @@ pub struct Runner {
     feed: Arc<dyn Subscription>,
     /// Told how far the read models are; only for the sync-critical projector.
     live: Option<Arc<Live>>,
+    /// How long a generation is kept that another one took the place of.
+    grace: Duration,
 }
 
 /// The owner's connection and what it owns.
@@ -77,7 +80,13 @@ impl Runner {
             pool,
             feed,
             live,
+            grace: retired::GRACE,
         }
+    }
+
+    /// How long a generation is kept, and kept up to date, that another one took the place of.
+    pub fn keep_retired_for(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// Runs for ever: owns the projector when it can, follows the owner otherwise. Ends when dropped: what was not
@@ -90,7 +99,9 @@ impl Runner {
                 Ok(Some(mut owned)) => {
                     let began = owned.generation.position;
                     tracing::info!(projector = name, generation = owned.generation.number, position = %owned.generation.position, "projector owned");
+                    let keeper = self.keeper();
                     let error = self.work(&mut owned).await;
+                    drop(keeper);
                     if owned.generation.position > began {
                         pause = FIRST_PAUSE;
                     }
@@ -164,15 +175,21 @@ impl Runner {
         }))
     }
 
-    /// The live generation, if this version wrote it; else a new one, filled by [`crate::rebuild`] before it goes live.
+    /// Looks after what is retired while this process owns the projector.
+    fn keeper(&self) -> retired::Keeper {
+        let (projector, pool, feed) = (Arc::clone(&self.projector), self.pool.clone(), Arc::clone(&self.feed));
+        retired::Keeper::start(projector, pool, feed, self.grace)
+    }
+
+    /// The live generation, if this version wrote it; else one of this version, which [`crate::rebuild`] puts in its
+    /// place.
     async fn generation(&self, connection: &mut PgConnection) -> Result<Generation, RunError> {
         let projector = &*self.projector;
         match generation::live(connection, projector.name()).await? {
             Some(live) if live.version == projector.version() => Ok(live),
             _ => {
-                let quiet = |_: &crate::rebuild::Progress| {};
-                let options = crate::rebuild::Options { swap: true };
-                crate::rebuild::run(projector, &self.pool, &*self.feed, options, &quiet)
+                let keep = !self.grace.is_zero();
+                crate::rebuild::replace(projector, &self.pool, &self.feed, keep)
                     .await
                     .map_err(|e| match e {
                         crate::rebuild::RebuildError::Run(e) => e,

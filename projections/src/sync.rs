@@ -8,8 +8,11 @@ pub mod read;
 pub mod revision;
 
 use crate::{
+    ahead::{Ahead, Reading},
+    feed::Subscription,
     projector::{Changes, Projector, ProjectorError},
     rows::Rows,
+    work::{self, Touch, Work},
 };
 use account::{AccountView, Accounts};
 use async_trait::async_trait;
@@ -19,7 +22,7 @@ use domain::{
     account::user::{User, UserEvent},
     activity::{Activity, ActivityEvent},
     device::{Device, DeviceEvent},
-    event::{Aggregate, DomainEvent, Position, StoredEvent},
+    event::{Aggregate, DecodeError, DomainEvent, Position, Recorded, StoredEvent},
     id::{CipherId, UserId},
     vault::{
         cipher::{Cipher, CipherEvent},
@@ -46,7 +49,7 @@ pub struct SyncChanges {
 }
 
 /// An event of a category that concerns this projector.
-enum Event {
+pub(crate) enum Event {
     User(UserEvent),
     Cipher(CipherEvent),
     Folder(FolderEvent),
@@ -54,24 +57,9 @@ enum Event {
     Activity(ActivityEvent),
 }
 
-impl Event {
-    fn decode(stored: &StoredEvent) -> Result<Option<Self>, ProjectorError> {
-        fn of<A: Aggregate>(stored: &StoredEvent) -> Result<A::Event, ProjectorError> {
-            Ok(A::Event::decode(&stored.type_name, stored.schema, &stored.data)?)
-        }
-        Ok(Some(match &*stored.stream.category {
-            User::CATEGORY => Self::User(of::<User>(stored)?),
-            Cipher::CATEGORY => Self::Cipher(of::<Cipher>(stored)?),
-            Folder::CATEGORY => Self::Folder(of::<Folder>(stored)?),
-            Device::CATEGORY => Self::Device(of::<Device>(stored)?),
-            Activity::CATEGORY => Self::Activity(of::<Activity>(stored)?),
-            _ => return Ok(None),
-        }))
-    }
-}
-
-/// The rows a batch touches, table by table.
-struct Touched {
+/// The rows events touch, table by table. A new table is a field here, a line in `new`, `take`, `save` and `loaded`, and
+/// an arm in `apply`; where its rows belong to somebody who can be gone, a line in `sweep`.
+pub(crate) struct Touched {
     accounts: Rows<Accounts>,
     ciphers: Rows<Ciphers>,
     folders: Rows<Folders>,
@@ -79,50 +67,92 @@ struct Touched {
     revisions: Revisions,
 }
 
-impl Touched {
-    async fn load(connection: &mut PgConnection, events: &[(&StoredEvent, Event)]) -> Result<Self, ProjectorError> {
-        // a stream's first event finds no row; any other may
-        let keys = |of: fn(&StoredEvent, &Event) -> Option<Uuid>| {
-            let (mut wanted, mut fresh) = (Vec::new(), Vec::new());
-            let mut seen = std::collections::HashSet::new();
-            for (stored, event) in events {
-                if let Some(key) = of(stored, event)
-                    && seen.insert(key)
-                {
-                    let first = stored.revision.0 == 0 && stored.stream.id == key;
-                    if first { fresh.push(key) } else { wanted.push(key) }
-                }
-            }
-            (wanted, fresh)
-        };
-        let (wanted, fresh) = keys(|stored, event| matches!(event, Event::User(_)).then_some(stored.stream.id));
-        let accounts = Rows::load(connection, wanted, fresh).await?;
-        let (wanted, fresh) = keys(|stored, event| matches!(event, Event::Cipher(_)).then_some(stored.stream.id));
-        let ciphers = Rows::load(connection, wanted, fresh).await?;
-        let (wanted, fresh) = keys(|stored, event| matches!(event, Event::Folder(_)).then_some(stored.stream.id));
-        let folders = Rows::load(connection, wanted, fresh).await?;
-        let (wanted, fresh) = keys(|stored, event| match event {
-            Event::Device(_) => Some(stored.stream.id),
-            Event::Activity(ActivityEvent::LoggedIn { device, .. }) => Some(device.0),
-            _ => None,
-        });
-        let devices = Rows::load(connection, wanted, fresh).await?;
-        Ok(Self {
-            accounts,
-            ciphers,
-            folders,
-            devices,
+impl Work for Touched {
+    type Event = Event;
+
+    fn new(empty: bool) -> Self {
+        Self {
+            accounts: Rows::new(empty),
+            ciphers: Rows::new(empty),
+            folders: Rows::new(empty),
+            devices: Rows::new(empty),
             revisions: Revisions::default(),
-        })
+        }
     }
 
-    fn apply(&mut self, stored: &StoredEvent, event: &Event) {
-        let key = stored.stream.id;
-        match event {
+    fn decode(stored: &StoredEvent) -> Result<Option<Event>, DecodeError> {
+        fn of<A: Aggregate>(stored: &StoredEvent) -> Result<A::Event, DecodeError> {
+            A::Event::decode(&stored.type_name, stored.schema, &stored.data)
+        }
+        Ok(Some(match &*stored.stream.category {
+            User::CATEGORY => Event::User(of::<User>(stored)?),
+            Cipher::CATEGORY => Event::Cipher(of::<Cipher>(stored)?),
+            Folder::CATEGORY => Event::Folder(of::<Folder>(stored)?),
+            Device::CATEGORY => Event::Device(of::<Device>(stored)?),
+            Activity::CATEGORY => Event::Activity(of::<Activity>(stored)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    async fn take(
+        &mut self,
+        connection: &mut PgConnection,
+        events: Vec<Recorded<Event>>,
+    ) -> Result<(), ProjectorError> {
+        work::load(&mut self.accounts, connection, &events, |recorded| {
+            matches!(recorded.event, Event::User(_)).then_some(Touch::Stream)
+        })
+        .await?;
+        work::load(&mut self.ciphers, connection, &events, |recorded| {
+            matches!(recorded.event, Event::Cipher(_)).then_some(Touch::Stream)
+        })
+        .await?;
+        work::load(&mut self.folders, connection, &events, |recorded| {
+            matches!(recorded.event, Event::Folder(_)).then_some(Touch::Stream)
+        })
+        .await?;
+        work::load(&mut self.devices, connection, &events, |recorded| {
+            match &recorded.event {
+                Event::Device(_) => Some(Touch::Stream),
+                Event::Activity(ActivityEvent::LoggedIn { device, .. }) => Some(Touch::Other(device.0)),
+                _ => None,
+            }
+        })
+        .await?;
+        for recorded in &events {
+            self.apply(recorded);
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self, connection: &mut PgConnection) -> Result<Changes, ProjectorError> {
+        let accounts = self.accounts.save(connection).await?;
+        let sync = SyncChanges {
+            accounts: accounts.into_iter().map(|(key, row)| (UserId(key), row)).collect(),
+            ciphers: self.ciphers.save(connection).await?,
+            folders: self.folders.save(connection).await?,
+            revisions: self.revisions.save(connection).await?,
+        };
+        self.devices.save(connection).await?;
+        Ok(Changes { sync })
+    }
+
+    fn loaded(&self) -> usize {
+        self.accounts.loaded() + self.ciphers.loaded() + self.folders.loaded() + self.devices.loaded()
+    }
+}
+
+impl Touched {
+    fn apply(&mut self, recorded: &Recorded<Event>) {
+        let (key, position) = (recorded.stream_id, recorded.position);
+        match &recorded.event {
             Event::User(event) => {
                 self.accounts.evolve(key, |row| account::evolve(row, event));
                 if account::shows(event) && self.accounts.get(key).is_some() {
-                    self.revisions.note(UserId(key), stored.position, event.at());
+                    self.revisions.note(UserId(key), position, event.at());
+                }
+                if let UserEvent::Deleted { .. } = event {
+                    self.sweep(key);
                 }
             }
             Event::Cipher(event) => {
@@ -130,14 +160,14 @@ impl Touched {
                 self.ciphers
                     .evolve(key, |row| cipher::evolve(row, CipherId(key), event));
                 if let Some(owner) = self.ciphers.get(key).map(|row| row.owner).or(before) {
-                    self.revisions.note(owner, stored.position, event.at());
+                    self.revisions.note(owner, position, event.at());
                 }
             }
             Event::Folder(event) => {
                 let before = self.folders.get(key).map(|row| row.owner);
                 self.folders.evolve(key, |row| folder::evolve(row, event));
                 if let Some(owner) = self.folders.get(key).map(|row| row.owner).or(before) {
-                    self.revisions.note(owner, stored.position, event.at());
+                    self.revisions.note(owner, position, event.at());
                 }
             }
             Event::Device(event) => self.devices.evolve(key, |row| device::evolve(row, event)),
@@ -149,44 +179,12 @@ impl Touched {
         }
     }
 
-    async fn save(&mut self, connection: &mut PgConnection, changes: &mut SyncChanges) -> Result<(), ProjectorError> {
-        let accounts = self.accounts.save(connection).await?;
-        changes
-            .accounts
-            .extend(accounts.into_iter().map(|(key, row)| (UserId(key), row)));
-        changes.ciphers.extend(self.ciphers.save(connection).await?);
-        changes.folders.extend(self.folders.save(connection).await?);
-        self.devices.save(connection).await?;
-        changes.revisions.extend(self.revisions.save(connection).await?);
-        Ok(())
-    }
-
-    /// An account is gone, and all that is in it: rows of this batch are written first, then the tables are swept.
-    async fn sweep(
-        &mut self,
-        connection: &mut PgConnection,
-        user: UserId,
-        changes: &mut SyncChanges,
-    ) -> Result<(), ProjectorError> {
-        self.save(connection, changes).await?;
-        self.ciphers.forget(|row| row.owner == user);
-        self.folders.forget(|row| row.owner == user);
-        self.devices.forget(|row| row.user == user);
-        self.revisions.forget(user);
-        let gone = |statement: &'static str| sqlx::query_scalar::<_, Uuid>(statement).bind(user.0);
-        let ciphers = gone("delete from cipher where owner_id = $1 returning cipher_id");
-        let ciphers = ciphers.fetch_all(&mut *connection).await?;
-        changes.ciphers.extend(ciphers.into_iter().map(|id| (id, None)));
-        let folders = gone("delete from folder where owner_id = $1 returning folder_id");
-        let folders = folders.fetch_all(&mut *connection).await?;
-        changes.folders.extend(folders.into_iter().map(|id| (id, None)));
-        for statement in [
-            "delete from device where user_id = $1",
-            "delete from revision where user_id = $1",
-        ] {
-            sqlx::query(statement).bind(user.0).execute(&mut *connection).await?;
-        }
-        Ok(())
+    /// An account is gone, and all that is in it.
+    fn sweep(&mut self, user: Uuid) {
+        self.ciphers.sweep(user);
+        self.folders.sweep(user);
+        self.devices.sweep(user);
+        self.revisions.sweep(UserId(user));
     }
 }
 
@@ -210,7 +208,7 @@ impl Projector for SyncProjector {
     }
 
     fn version(&self) -> i32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -242,25 +240,16 @@ impl Projector for SyncProjector {
         .contains(&category)
     }
 
+    fn wants_metadata(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
-        let mut decoded = Vec::with_capacity(events.len());
-        for stored in events {
-            if let Some(event) = Event::decode(stored)? {
-                decoded.push((stored, event));
-            }
-        }
-        let mut changes = Changes::default();
-        let mut touched = Touched::load(connection, &decoded).await?;
-        for (stored, event) in &decoded {
-            touched.apply(stored, event);
-            if let Event::User(UserEvent::Deleted { .. }) = event {
-                touched
-                    .sweep(connection, UserId(stored.stream.id), &mut changes.sync)
-                    .await?;
-            }
-        }
-        touched.save(connection, &mut changes.sync).await?;
-        Ok(changes)
+        work::apply::<Touched>(connection, events).await
+    }
+
+    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
+        Box::new(Reading::<Touched>::start(feed, after, limit))
     }
 
     fn published(&self, changes: Changes, position: Position) {

@@ -1,22 +1,27 @@
-//! `/sync`: everything a client keeps, in one answer.
+//! `/sync`: everything a client keeps, in one answer; and the list of all items, which is a part of it.
 //!
 //! A body belongs to a revision of a vault. It is put together once, from one snapshot of the database, kept while there
 //! is room, and sent to whoever asks for that revision. The first answer goes out as it is; when a second one is asked
-//! for, compressed copies are made in the background.
+//! for, compressed copies are made in the background. Memory is bounded: what has no room flows to the client while it
+//! is made, as fast as that client reads.
 
 mod assemble;
 mod bodies;
+mod body;
 mod compress;
+mod pour;
+mod room;
+mod sending;
+mod watched;
 
 pub use bodies::Bodies;
 
 use crate::ReadApi;
 use assemble::Variant;
 use axum::{
-    body::{Body, Bytes},
     extract::{Query, State},
-    http::{HeaderMap, HeaderValue, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, Version},
+    response::Response,
 };
 use compress::Encoding;
 use serde::Deserialize;
@@ -24,7 +29,7 @@ use web::{Answer, Caller, Problem, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {
-    Routes::new().get("/sync", sync)
+    Routes::new().get("/sync", sync).get("/ciphers", ciphers)
 }
 
 /// What `GET /sync` may ask for.
@@ -40,25 +45,32 @@ async fn sync(
     caller: Caller,
     State(api): State<ReadApi>,
     Query(query): Query<SyncQuery>,
+    version: Version,
     headers: HeaderMap,
+) -> Answer<Response> {
+    let variant = Variant::of(&caller.client, query.exclude_domains.unwrap_or(false));
+    answer(&api, &caller, variant, version, &headers).await
+}
+
+/// `GET /ciphers`: all items, those in the trash and in the archive too.
+async fn ciphers(caller: Caller, State(api): State<ReadApi>, version: Version, headers: HeaderMap) -> Answer<Response> {
+    answer(&api, &caller, Variant::ITEMS, version, &headers).await
+}
+
+async fn answer(
+    api: &ReadApi,
+    caller: &Caller,
+    variant: Variant,
+    version: Version,
+    headers: &HeaderMap,
 ) -> Answer<Response> {
     api.fresh(caller.id).await?;
     let state = api.user_state(caller.id).await?.ok_or_else(Problem::unauthorized)?;
-    let variant = Variant::of(&caller.client, query.exclude_domains.unwrap_or(false));
-    let body = api.bodies.get(&api, caller.id, state.revision, variant).await?;
-    let encoding = Encoding::accepted(&headers);
-    let (bytes, encoding) = body.in_encoding(encoding);
-    Ok(respond(bytes, encoding))
-}
-
-fn respond(bytes: Bytes, encoding: Option<Encoding>) -> Response {
-    let mut response = Body::from(bytes).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if let Some(encoding) = encoding {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
-    }
-    response
+    // HTTP/1.0 ends a body of unknown length by closing, whether it is whole or not
+    let may_flow = version >= Version::HTTP_11;
+    let found = api
+        .bodies
+        .get(api, (caller.id, variant), state.revision, may_flow)
+        .await?;
+    Ok(sending::respond(found, Encoding::accepted(headers)))
 }

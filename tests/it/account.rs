@@ -1,8 +1,10 @@
 //! Accounts: registration, logins, sessions, what an owner can change.
 
 mod device;
+mod hidden;
 mod login;
 mod owner;
 mod registration;
 mod rotation;
-mod session;
+pub mod session;
+mod signups;

@@ -3,4 +3,5 @@
 mod cli;
 mod journey;
 mod old_cli;
+mod oldest_cli;
 mod rbw;

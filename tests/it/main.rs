@@ -8,6 +8,8 @@ mod compare;
 mod crash;
 mod eventstore;
 mod kurrent_vault;
+mod letters;
+mod limits;
 mod malformed;
 mod operations;
 mod processes;

@@ -1,5 +1,6 @@
 //! What operators and the people behind accounts find: the audit log, letters in the outbox.
 
+use crate::account::session::assert_ended;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -77,7 +78,7 @@ async fn the_audit_log_tells_every_change_with_who_when_and_from_where() {
 }
 
 /// The text of the letter to `address` that has `word` in it, once it lies in the outbox.
-async fn letter(server: &Server, address: &str, word: &str) -> String {
+pub async fn letter(server: &Server, address: &str, word: &str) -> String {
     let outbox = server.data_path().join("outbox");
     for _ in 0..100 {
         for entry in std::fs::read_dir(&outbox).unwrap() {
@@ -91,8 +92,16 @@ async fn letter(server: &Server, address: &str, word: &str) -> String {
     panic!("no letter to {address} with {word:?} within 10 s");
 }
 
+/// The code in a letter: eight digits on a line of their own, for addresses and ids have runs of digits too.
+pub fn code(text: &str) -> String {
+    let is_code = |line: &&str| line.len() == 8 && line.bytes().all(|b| b.is_ascii_digit());
+    let code = text.lines().map(str::trim).find(is_code);
+    code.unwrap_or_else(|| panic!("no code of eight digits in {text}"))
+        .to_owned()
+}
+
 /// A letter with soft line breaks and base64 parts undone.
-fn readable(letter: &str) -> String {
+pub fn readable(letter: &str) -> String {
     let mut text = letter.replace("=\r\n", "").replace("=3D", "=");
     for block in letter.split("\r\n\r\n") {
         let joined: String = block.split_whitespace().collect();
@@ -112,11 +121,7 @@ async fn an_address_is_changed_with_the_code_that_was_mailed_to_the_new_one() {
     let ask = json!({ "masterPasswordHash": account.password_hash(), "newEmail": moved.email });
     client.post("/api/accounts/email-token", &ask).await.ok_empty();
     let text = letter(server, &moved.email, "code").await;
-    let code = text
-        .split(|c: char| !c.is_ascii_digit())
-        .find(|word| word.len() == 8)
-        .unwrap_or_else(|| panic!("no code of eight digits in {text}"))
-        .to_owned();
+    let code = code(&text);
 
     let sealed = moved.wrapped_user_key();
     let change = |token: &str| {
@@ -130,7 +135,7 @@ async fn an_address_is_changed_with_the_code_that_was_mailed_to_the_new_one() {
         .await
         .refused(400, "Invalid token.");
     client.post("/api/accounts/email", &change(&code)).await.ok_empty();
-    client.get("/api/sync").await.refused(401, "Unauthorized");
+    assert_ended(&client, "after another address").await;
     let login = server
         .client()
         .try_login(&account.email, &account.password_hash())
@@ -140,4 +145,49 @@ async fn an_address_is_changed_with_the_code_that_was_mailed_to_the_new_one() {
     again.login(&moved).await;
     assert_eq!(again.get("/api/accounts/profile").await.ok()["email"], moved.email);
     letter(server, &account.email, "changed").await;
+}
+
+/// Which generations of `sync` there are: number and state.
+async fn generations(server: &Server) -> Vec<(i64, String)> {
+    let (code, text) = server.run(&["projections", "status", "--json"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours = lines.filter(|line| line["projector"] == "sync");
+    ours.map(|line| {
+        let state = line["state"].as_str().unwrap().to_owned();
+        (line["generation"].as_i64().unwrap(), state)
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_goes_back_to_the_tables_of_before_a_rebuild() {
+    let server = Server::start().await;
+    let (account, client) = server.member("rebuilt").await;
+    client.create(&account, Kind::Login, "before").await;
+    let nothing = server.run(&["projections", "rollback", "sync"]).await;
+    assert_eq!(nothing.0, Some(1));
+    assert!(
+        nothing.1.contains("no earlier tables of sync are kept"),
+        "{}",
+        nothing.1
+    );
+    let old = generations(&server).await;
+
+    let (code, text) = server.run(&["projections", "rebuild", "sync"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    client.create(&account, Kind::Login, "after").await;
+    let state = |number: i64, state: &str| (number, state.to_owned());
+    let new = generations(&server).await;
+    assert_eq!(new, [state(old[0].0, "retired"), state(new[1].0, "live")]);
+
+    let (code, text) = server.run(&["projections", "rollback", "sync"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let back = generations(&server).await;
+    assert_eq!(back, [state(old[0].0, "live"), state(new[1].0, "retired")]);
+    client.create(&account, Kind::Login, "and later").await;
+    let sync = client.get("/api/sync").await.ok();
+    assert_eq!(sync["ciphers"].as_array().unwrap().len(), 3);
+    let (code, text) = server.run(&["projections", "verify", "sync"]).await;
+    assert_eq!(code, Some(0), "{text}");
 }

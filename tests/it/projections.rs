@@ -5,5 +5,6 @@ mod history;
 mod owner;
 mod parked;
 mod rebuild;
+mod retired;
 mod rows;
 mod world;

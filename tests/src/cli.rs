@@ -15,13 +15,15 @@ use serde_json::Value;
 use crate::client::Account;
 use crate::server::Server;
 
-/// Versions under test: what users have now, and one of those that still run in scripts.
+/// Versions under test: what users have now, and two of those that still run in scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// 2026.9.0
     Current,
     /// 2024.2.0
     Old,
+    /// 2023.5.0
+    Oldest,
 }
 
 impl Version {
@@ -29,6 +31,7 @@ impl Version {
         match self {
             Self::Current => "2026.9.0",
             Self::Old => "2024.2.0",
+            Self::Oldest => "2023.5.0",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Accounts: what their owners change about them.
 
+pub mod account_keys;
 pub mod check;
 pub mod code;
 pub mod delete;

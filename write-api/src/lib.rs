@@ -99,15 +99,16 @@ impl WriteApi {
     }
 
     /// Waits until the read models show what was appended. For changes that take rights away, and answers that are read
-    /// from them.
+    /// from them. Where nothing was, somebody else may just have done the same: then they must show that, whatever it is.
     ///
     /// # Errors
     /// 503 if they do not within two seconds. The change is stored all the same.
     pub async fn settle(&self, position: Option<Position>) -> Answer<()> {
-        match position {
-            Some(position) => self.read.settled(position).await,
-            None => Ok(()),
-        }
+        let position = match position {
+            Some(position) => position,
+            None => self.executor.head().await?,
+        };
+        self.read.settled(position).await
     }
 }
 

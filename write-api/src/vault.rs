@@ -4,6 +4,7 @@ pub mod bulk;
 pub mod cipher;
 pub mod folder;
 pub mod import;
+pub mod organization;
 pub mod purge;
 
 use crate::WriteApi;
@@ -15,5 +16,6 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(cipher::routes())
         .merge(bulk::routes())
         .merge(import::routes())
+        .merge(organization::routes())
         .merge(purge::routes())
 }

@@ -1,5 +1,6 @@
 //! Commands about key material that clients made. Nothing is ever made, lowered or replaced here.
 
+mod account_keys;
 mod change_kdf;
 mod change_password;
 mod name_user_key;
@@ -7,6 +8,7 @@ mod regenerate_pair;
 mod rotate_user_key;
 mod set_pair;
 
+pub use account_keys::AccountKeys;
 pub use change_kdf::ChangeKdf;
 pub use change_password::ChangePassword;
 pub use name_user_key::SetUserKeyId;

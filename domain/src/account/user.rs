@@ -1,5 +1,6 @@
 //! The account of a person.
 
+use super::signing::Signing;
 use crate::{
     crypto::{EncString, Kdf, Verifier},
     event::{Aggregate, DomainEvent},
@@ -85,6 +86,16 @@ pub enum UserEvent {
         /// The pair.
         keys: Personal<KeyPair>,
         /// SHA-256 of the public key.
+        fingerprint: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The account got signing keys, or they were sealed anew with another user key.
+    #[serde(rename = "UserSigningKeysSet")]
+    SigningKeysSet {
+        /// The keys.
+        signing: Personal<Signing>,
+        /// SHA-256 of the key that signatures are checked with.
         fingerprint: String,
         /// When.
         at: Timestamp,
@@ -279,6 +290,7 @@ impl DomainEvent for UserEvent {
     const TYPES: &'static [(&'static str, u16)] = &[
         ("UserRegistered", 1),
         ("UserKeyPairSet", 1),
+        ("UserSigningKeysSet", 1),
         ("UserKeyIdSet", 1),
         ("UserPasswordChanged", 1),
         ("UserKdfChanged", 1),
@@ -304,6 +316,7 @@ impl DomainEvent for UserEvent {
         match self {
             Self::Registered { at, .. }
             | Self::KeyPairSet { at, .. }
+            | Self::SigningKeysSet { at, .. }
             | Self::UserKeyIdSet { at, .. }
             | Self::PasswordChanged { at, .. }
             | Self::KdfChanged { at, .. }
@@ -344,6 +357,8 @@ pub struct LiveUser {
     pub credentials: Credentials,
     /// The key pair, once the client made one.
     pub keys: Option<KeyPair>,
+    /// The signing keys; accounts of older clients have none.
+    pub signing: Option<Signing>,
     /// The id of the user key, once a client named it.
     pub key_id: Option<String>,
     /// Every session carries it.
@@ -415,6 +430,7 @@ impl Aggregate for User {
                 kdf: *kdf,
                 credentials: credentials.clone(),
                 keys: None,
+                signing: None,
                 key_id: None,
                 stamp: *stamp,
                 api_key: None,
@@ -448,6 +464,10 @@ impl LiveUser {
             | E::DeletionRequested { .. } => self,
             E::KeyPairSet { keys, .. } => Self {
                 keys: Some(keys.known()?.clone()),
+                ..self
+            },
+            E::SigningKeysSet { signing, .. } => Self {
+                signing: Some(signing.known()?.clone()),
                 ..self
             },
             E::UserKeyIdSet { key_id, .. } => Self {

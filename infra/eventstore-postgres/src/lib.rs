@@ -17,7 +17,10 @@ mod wake;
 pub use settings::Settings;
 pub use store::PostgresStore;
 
-use sqlx::{PgPool, migrate::MigrateError};
+use sqlx::{
+    PgPool,
+    migrate::{MigrateError, Migrator},
+};
 
 /// Brings schema `es` up to date; what was done before is not done again, and two processes do not do it at once.
 /// The list of what was done is kept in `es.migration`.
@@ -26,7 +29,19 @@ use sqlx::{PgPool, migrate::MigrateError};
 /// The database cannot be reached, its user may not create a schema, or a migration is not the one that was once run.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     let mut migrator = sqlx::migrate!();
+    if is_current(pool, &migrator).await {
+        return Ok(());
+    }
     migrator.create_schema("es");
     migrator.dangerous_set_table_name("es.migration");
     migrator.run(pool).await
+}
+
+/// Whether exactly these migrations were run: one question, where the migrator asks some fifteen at every start. If there is
+/// no list yet, or the answer is any other, the migrator says what is to be done or wrong.
+async fn is_current(pool: &PgPool, migrator: &Migrator) -> bool {
+    let done = "select version, checksum from es.migration where success order by version";
+    let done: Result<Vec<(i64, Vec<u8>)>, _> = sqlx::query_as(done).fetch_all(pool).await;
+    let wanted = migrator.iter().map(|m| (m.version, m.checksum.to_vec()));
+    done.is_ok_and(|done| done.into_iter().eq(wanted))
 }

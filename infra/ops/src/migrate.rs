@@ -1,6 +1,6 @@
 //! Bringing schema `ops` up to date. Migrations of this schema only ever add.
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, Migrator};
 use sqlx::{Connection, PgPool};
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ pub use sqlx::migrate::MigrateError;
 /// # Errors
 /// [`MigrateError`]; every migration is a transaction, so what was not finished left nothing behind.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    if is_current(pool).await {
+        return Ok(());
+    }
     // a failed run keeps the advisory lock of its session: such a connection must not go back to the pool
     let mut connection = pool.acquire().await?.detach();
     let done = migrator().run(&mut connection).await;
@@ -23,6 +26,17 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
         tracing::warn!("the connection that migrated schema ops did not close within 5 s");
     }
     done
+}
+
+/// Whether all our migrations were run, as they are: one question, where the migrator asks some fifteen at every start and
+/// takes a connection of its own. If there is no list yet, or something is amiss, the migrator sees to it.
+async fn is_current(pool: &PgPool) -> bool {
+    let done = "select version, checksum from ops.migration where success";
+    let done: Result<Vec<(i64, Vec<u8>)>, _> = sqlx::query_as(done).fetch_all(pool).await;
+    done.is_ok_and(|done| {
+        let is_done = |m: &Migration| done.iter().any(|(v, sum)| *v == m.version && *sum == *m.checksum);
+        migrator().iter().all(is_done)
+    })
 }
 
 fn migrator() -> Migrator {

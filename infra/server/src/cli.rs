@@ -77,6 +77,11 @@ pub enum Projections {
         /// One of `list`; all of them when left out.
         name: Option<String>,
     },
+    /// Go back to the tables that were live before the last rebuild; they are kept for ANNALOCK_REBUILD_GRACE.
+    Rollback {
+        /// One of `list`.
+        name: String,
+    },
     /// Events that a projector could not apply.
     #[command(subcommand)]
     Parked(Parked),

@@ -47,8 +47,6 @@ use write_api::{
 
 /// How many folded states are kept to start reading from.
 const BASELINES: usize = 65_536;
-/// How many bytes of `/sync` bodies are kept.
-const SYNC_BYTES: usize = 64 << 20;
 /// How long events gather for the sync-critical projector while nobody waits for them.
 const GATHER: Duration = Duration::from_millis(20);
 /// The same where other processes may wait for it, which it does not know of.
@@ -139,7 +137,10 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result
             public_url,
             registration: open,
         }),
-        Arc::new(Bodies::new(SYNC_BYTES)),
+        Arc::new(Bodies::new(
+            (config.sync_memory_mib as usize) << 20,
+            config.database_connections as usize,
+        )),
     );
     let seal: Arc<dyn Seal> = Arc::clone(&stores.keyring) as _;
     let executor = Executor::new(
@@ -196,6 +197,7 @@ fn run_projectors(shell: &Shell, stores: &Stores, tail: &Arc<Tail>, live: &Arc<L
         let told = (index == 0).then(|| Arc::clone(live));
         let feed = Arc::clone(tail) as Arc<dyn Subscription>;
         let runner = Runner::new(projector, stores.pool.clone(), feed, told);
+        let runner = runner.keep_retired_for(shell.config.rebuild_grace);
         let stop = shell.shutdown.background.clone();
         shell.shutdown.tasks.spawn(async move {
             stop.run_until_cancelled(runner.run()).await;
@@ -265,7 +267,8 @@ fn routers(shell: &Shell, app: &WriteApi) -> Composed {
             .layer(middleware::from_fn(web::drain::leave_no_body))
             .layer(cors(&shell.config))
             .layer(middleware::from_fn(move |request: Request, next: Next| {
-                next.run(address::note(request, &config.trusted_proxies))
+                let answered = next.run(address::note(request, &config.trusted_proxies));
+                async { web::headers::private(answered.await) }
             }))
     };
     let health = || read_api::health::routes().into_router().with_state(app.read.clone());

@@ -13,6 +13,7 @@ use secret::{Address, Secret};
 use source::{Collector, Files, Source, Values};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 pub use telemetry::LogFormat;
 use url::Url;
 
@@ -105,6 +106,8 @@ pub struct Config {
     /// `None` = the private cluster.
     pub database_url: Option<Address>,
     pub database_connections: u32,
+    /// For bodies of `/sync`.
+    pub sync_memory_mib: u32,
     pub postgres_bin: Option<PathBuf>,
     /// `None` = the database.
     pub event_store_url: Option<Address>,
@@ -115,6 +118,8 @@ pub struct Config {
     pub signups: Signups,
     pub signups_verify: bool,
     pub rate_limits: bool,
+    /// How long tables are kept that a rebuild replaced.
+    pub rebuild_grace: Duration,
     pub signing_key: Option<Secret>,
     pub log: String,
     pub log_format: LogFormat,
@@ -299,6 +304,9 @@ fn build(
             .unwrap_or(4096),
         trusted_proxies: read.get(setting::TRUSTED_PROXIES, parse::networks).unwrap_or_default(),
         database_url: read.address(setting::DATABASE_URL, &["postgres", "postgresql"]),
+        sync_memory_mib: read
+            .get(setting::SYNC_MEMORY, |t| parse::number(t, 1, 1_000_000))
+            .unwrap_or(64),
         database_connections: read
             .get(setting::DATABASE_CONNECTIONS, |t| parse::number(t, 4, 1000))
             .unwrap_or(30),
@@ -328,6 +336,9 @@ fn build(
         smtp_url,
         signups: read.get(setting::SIGNUPS, parse::signups).unwrap_or(Signups::Open),
         rate_limits: read.get(setting::RATE_LIMITS, parse::switch).unwrap_or(true),
+        rebuild_grace: read
+            .get(setting::REBUILD_GRACE, parse::span)
+            .unwrap_or(projections::retired::GRACE),
         signing_key: read.get(setting::SIGNING_KEY, |t| Ok(Secret::new(t))),
         log: read.get(setting::LOG, parse::log).unwrap_or_else(|| "info".into()),
         log_format: read

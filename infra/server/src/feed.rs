@@ -1,6 +1,7 @@
 //! Events for projectors: read from the store, personal data opened.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use commands::ports::{EventStore, Seal};
 use domain::event::Position;
 use eventstore_kurrentdb::is_bookkeeping;
@@ -12,12 +13,27 @@ use tokio::sync::watch;
 pub struct Feed {
     store: Arc<dyn EventStore>,
     seal: Arc<dyn Seal>,
+    /// Whether metadata is wanted: opening it costs, and most projectors do not look at it.
+    metadata: bool,
 }
 
 impl Feed {
-    /// The events of `store`, opened by `seal`.
-    pub fn new(store: Arc<dyn EventStore>, seal: Arc<dyn Seal>) -> Self {
-        Self { store, seal }
+    /// Events with their metadata.
+    pub fn with_metadata(store: Arc<dyn EventStore>, seal: Arc<dyn Seal>) -> Self {
+        Self {
+            store,
+            seal,
+            metadata: true,
+        }
+    }
+
+    /// Events whose metadata is left empty.
+    pub fn without_metadata(store: Arc<dyn EventStore>, seal: Arc<dyn Seal>) -> Self {
+        Self {
+            store,
+            seal,
+            metadata: false,
+        }
     }
 }
 
@@ -31,6 +47,9 @@ impl Subscription for Feed {
         let mut page = self.store.read_all(after, max).await.map_err(feed_error)?;
         // what a store without groups keeps for itself
         page.events.retain(|event| !is_bookkeeping(&event.stream));
+        if !self.metadata {
+            page.events.iter_mut().for_each(|event| event.meta = Bytes::new());
+        }
         let events = self.seal.open(page.events).await.map_err(feed_error)?;
         Ok(Batch {
             events,

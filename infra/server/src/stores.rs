@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use commands::ports::{EventStore, Seal};
 use eventstore_kurrentdb::{KurrentSettings, KurrentStore, StagedStore};
 use eventstore_postgres::PostgresStore;
+use projections::{feed::Subscription, projector::Projector};
 use sealing::{CACHED_SUBJECTS, Keyring, table::PostgresKeyTable};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::{sync::Arc, time::Duration};
@@ -92,7 +93,17 @@ impl Stores {
 
     /// All events, read from the store.
     pub fn feed(&self) -> Feed {
-        Feed::new(self.store(), Arc::clone(&self.keyring) as Arc<dyn Seal>)
+        Feed::with_metadata(self.store(), Arc::clone(&self.keyring) as Arc<dyn Seal>)
+    }
+
+    /// All events, as a projector wants them.
+    pub fn feed_of(&self, projector: &dyn Projector) -> Arc<dyn Subscription> {
+        if projector.wants_metadata() {
+            Arc::new(self.feed())
+        } else {
+            let seal = Arc::clone(&self.keyring) as Arc<dyn Seal>;
+            Arc::new(Feed::without_metadata(self.store(), seal))
+        }
     }
 
     /// Lets go of the database. What is waiting to be appended is appended first.

@@ -6,6 +6,7 @@ pub mod body;
 pub mod caller;
 pub mod drain;
 pub mod guard;
+pub mod headers;
 pub mod list;
 pub mod problem;
 pub mod request;

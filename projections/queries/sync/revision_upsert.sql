@@ -2,9 +2,10 @@
 -- An event that was parked comes late: it does not set back the position.
 -- Each change moves `at` by a millisecond at least, so that two never look like one: the fold over the batch from the
 -- stored value is the greater of the fold from nothing and the stored value plus the number of changes.
-insert into revision as r (user_id, position, at)
-select u, p, a from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) as t (u, p, a, n)
-on conflict (user_id) do update set
-    position = greatest(excluded.position, r.position),
-    at = greatest(excluded.at, r.at + (select n from unnest($1::uuid[], $4::bigint[]) as c (u, n) where c.u = r.user_id))
+-- The stored values are joined, not looked up from `on conflict`, which cannot see $4 without going through all of it.
+insert into revision (user_id, position, at)
+select t.u, greatest(t.p, r.position), greatest(t.a, r.at + t.n)
+from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) as t (u, p, a, n)
+left join lateral (select position, at from revision where user_id = t.u offset 0) r on true
+on conflict (user_id) do update set position = excluded.position, at = excluded.at
 returning user_id, position, at

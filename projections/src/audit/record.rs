@@ -173,6 +173,7 @@ fn user(id: UserId, event: &UserEvent) -> Said {
     let (kind, detail) = match event {
         E::Registered { kdf, .. } => (None, json!({ "kdf": kdf })),
         E::KeyPairSet { fingerprint, .. } => (None, json!({ "publicKeyFingerprint": fingerprint })),
+        E::SigningKeysSet { fingerprint, .. } => (None, json!({ "verifyingKeyFingerprint": fingerprint })),
         E::UserKeyIdSet { key_id, .. } => (None, json!({ "userKeyId": key_id })),
         E::PasswordChanged { fingerprint, .. } => (Some(1001), json!({ "userKeyFingerprint": fingerprint })),
         E::KdfChanged { kdf, fingerprint, .. } => (None, json!({ "kdf": kdf, "userKeyFingerprint": fingerprint })),

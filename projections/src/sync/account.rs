@@ -1,14 +1,17 @@
 //! Accounts as their owners see them.
 
-use crate::rows::Table;
+use crate::table::{Kind, Line, Shape, Table};
 use domain::{
-    account::user::{Credentials, UserEvent},
+    account::{
+        signing::Signing,
+        user::{Credentials, UserEvent},
+    },
     crypto::Kdf,
     personal::Personal,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, Row};
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 /// What answers about an account need: everything clients may see of it, and nothing they sign in with.
@@ -32,6 +35,9 @@ pub struct AccountView {
     pub public_key: Option<String>,
     /// The sealed private key.
     pub private_key: Option<String>,
+    /// The signing keys; accounts of older clients have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
     /// The security stamp.
     pub stamp: Uuid,
     /// `#rrggbb`.
@@ -82,6 +88,7 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
             key_id: None,
             public_key: None,
             private_key: None,
+            signing: None,
             stamp: *stamp,
             avatar_color: None,
             verify_devices: true,
@@ -108,6 +115,10 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
                 ..row
             }
         }
+        E::SigningKeysSet { signing, .. } => AccountView {
+            signing: Some(signing.known()?.clone()),
+            ..row
+        },
         E::UserKeyIdSet { key_id, .. } => AccountView {
             key_id: Some(key_id.clone()),
             ..row
@@ -203,43 +214,22 @@ pub(super) fn shows(event: &UserEvent) -> bool {
 }
 
 /// Table `account`.
-pub(super) struct Accounts;
+pub(crate) struct Accounts;
 
 impl Table for Accounts {
     type Row = AccountView;
+    const SHAPE: Shape = Shape {
+        name: "account",
+        columns: &[("user_id", Kind::Uuid), ("stamp", Kind::Uuid), ("view", Kind::Text)],
+    };
 
-    async fn load(connection: &mut PgConnection, keys: &[Uuid]) -> Result<Vec<(Uuid, AccountView)>, sqlx::Error> {
-        let rows = sqlx::query("select user_id, view from account where user_id = any($1)")
-            .bind(keys)
-            .fetch_all(connection)
-            .await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get(0)?, read_view(row.try_get(1)?)?)))
-            .collect()
+    fn read(row: &PgRow) -> Result<(Uuid, AccountView), sqlx::Error> {
+        Ok((row.try_get(0)?, read_view(row.try_get(2)?)?))
     }
 
-    async fn upsert(connection: &mut PgConnection, rows: &[(Uuid, &AccountView)]) -> Result<(), sqlx::Error> {
-        let keys: Vec<Uuid> = rows.iter().map(|(key, _)| *key).collect();
-        let stamps: Vec<Uuid> = rows.iter().map(|(_, row)| row.stamp).collect();
-        let views: Vec<String> = rows
-            .iter()
-            .map(|(_, row)| serde_json::to_string(row).map_err(|e| sqlx::Error::Encode(e.into())))
-            .collect::<Result<_, _>>()?;
-        sqlx::query(include_str!("../../queries/sync/account_upsert.sql"))
-            .bind(keys)
-            .bind(stamps)
-            .bind(views)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    async fn delete(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
-        sqlx::query("delete from account where user_id = any($1)")
-            .bind(keys)
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn write(key: Uuid, row: &AccountView, line: &mut Line) {
+        let view = serde_json::to_string(row).expect("a view holds nothing that JSON cannot");
+        line.put(key).put(row.stamp).put(&*view);
     }
 }
 

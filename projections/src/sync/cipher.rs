@@ -1,12 +1,12 @@
 //! Items as clients receive them, ready made.
 
-use crate::rows::Table;
+use crate::table::{Kind, Line, Owner, Shape, Table};
 use domain::{
     id::{CipherId, FolderId, UserId},
     time::Timestamp,
     vault::cipher::{CipherEvent, LiveCipher},
 };
-use sqlx::{PgConnection, Row};
+use sqlx::{Row, postgres::PgRow};
 use std::{fmt::Write, sync::Arc};
 use uuid::Uuid;
 
@@ -35,7 +35,46 @@ pub struct CipherRow {
     pub created: Timestamp,
 }
 
+/// What a person's own list shows of an item, borrowed from where it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct CipherLine<'r> {
+    /// As [`CipherRow::content`].
+    pub content: &'r str,
+    /// As [`CipherRow::frame`].
+    pub frame: &'r str,
+    /// As [`CipherRow::folder`].
+    pub folder: Option<FolderId>,
+    /// As [`CipherRow::favorite`].
+    pub favorite: bool,
+    /// As [`CipherRow::archived`].
+    pub archived: Option<Timestamp>,
+}
+
+impl<'r> CipherLine<'r> {
+    /// Reads `content, frame, folder_id, favorite, archived_at`.
+    pub(super) fn read(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            content: row.try_get(0)?,
+            frame: row.try_get(1)?,
+            folder: row.try_get::<Option<Uuid>, _>(2)?.map(FolderId),
+            favorite: row.try_get(3)?,
+            archived: row.try_get::<Option<i64>, _>(4)?.map(Timestamp),
+        })
+    }
+}
+
 impl CipherRow {
+    /// What a list shows of it.
+    pub fn line(&self) -> CipherLine<'_> {
+        CipherLine {
+            content: &self.content,
+            frame: &self.frame,
+            folder: self.folder,
+            favorite: self.favorite,
+            archived: self.archived,
+        }
+    }
+
     /// The row of an item whose events fold to `cipher`: what [`evolve`] makes of the same events.
     pub fn of(id: CipherId, cipher: &LiveCipher) -> Self {
         let row = Self {
@@ -156,85 +195,55 @@ pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) 
 }
 
 /// Table `cipher`.
-pub(super) struct Ciphers;
-
-/// The columns of [`read_row`], in its order.
-macro_rules! cipher_columns {
-    () => {
-        "cipher_id, owner_id, kind, content, frame, folder_id, favorite, archived_at, deleted_at, revised_at, created_at"
-    };
-}
-pub(crate) use cipher_columns;
-
-/// Reads a row of the columns of `cipher_columns`.
-pub(crate) fn read_row(row: &sqlx::postgres::PgRow) -> Result<(Uuid, CipherRow), sqlx::Error> {
-    let time = |at: Option<i64>| at.map(Timestamp);
-    let text = |index: usize| row.try_get::<&str, _>(index).map(Arc::from);
-    Ok((
-        row.try_get(0)?,
-        CipherRow {
-            owner: UserId(row.try_get(1)?),
-            kind: row.try_get(2)?,
-            content: text(3)?,
-            frame: text(4)?,
-            folder: row.try_get::<Option<Uuid>, _>(5)?.map(FolderId),
-            favorite: row.try_get(6)?,
-            archived: time(row.try_get(7)?),
-            deleted: time(row.try_get(8)?),
-            revised: Timestamp(row.try_get(9)?),
-            created: Timestamp(row.try_get(10)?),
-        },
-    ))
-}
+pub(crate) struct Ciphers;
 
 impl Table for Ciphers {
     type Row = CipherRow;
+    const SHAPE: Shape = Shape {
+        name: "cipher",
+        columns: &[
+            ("cipher_id", Kind::Uuid),
+            ("owner_id", Kind::Uuid),
+            ("kind", Kind::SmallInt),
+            ("content", Kind::Text),
+            ("frame", Kind::Text),
+            ("folder_id", Kind::Uuid),
+            ("favorite", Kind::Boolean),
+            ("archived_at", Kind::BigInt),
+            ("deleted_at", Kind::BigInt),
+            ("revised_at", Kind::BigInt),
+            ("created_at", Kind::BigInt),
+        ],
+    };
+    const OWNERS: &'static [Owner<CipherRow>] = &[("owner_id", |row| Some(row.owner.0))];
 
-    async fn load(connection: &mut PgConnection, keys: &[Uuid]) -> Result<Vec<(Uuid, CipherRow)>, sqlx::Error> {
-        sqlx::query(concat!(
-            "select ",
-            cipher_columns!(),
-            " from cipher where cipher_id = any($1)"
+    fn read(row: &PgRow) -> Result<(Uuid, CipherRow), sqlx::Error> {
+        let time = |at: Option<i64>| at.map(Timestamp);
+        let text = |index: usize| row.try_get::<&str, _>(index).map(Arc::from);
+        Ok((
+            row.try_get(0)?,
+            CipherRow {
+                owner: UserId(row.try_get(1)?),
+                kind: row.try_get(2)?,
+                content: text(3)?,
+                frame: text(4)?,
+                folder: row.try_get::<Option<Uuid>, _>(5)?.map(FolderId),
+                favorite: row.try_get(6)?,
+                archived: time(row.try_get(7)?),
+                deleted: time(row.try_get(8)?),
+                revised: Timestamp(row.try_get(9)?),
+                created: Timestamp(row.try_get(10)?),
+            },
         ))
-        .bind(keys)
-        .fetch_all(connection)
-        .await?
-        .iter()
-        .map(read_row)
-        .collect()
     }
 
-    async fn upsert(connection: &mut PgConnection, rows: &[(Uuid, &CipherRow)]) -> Result<(), sqlx::Error> {
-        let times = |of: fn(&CipherRow) -> Option<Timestamp>| -> Vec<Option<i64>> {
-            rows.iter().map(|(_, row)| of(row).map(|at| at.0)).collect()
-        };
-        sqlx::query(include_str!("../../queries/sync/cipher_upsert.sql"))
-            .bind(rows.iter().map(|(key, _)| *key).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.owner.0).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.kind).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| &*row.content).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| &*row.frame).collect::<Vec<_>>())
-            .bind(
-                rows.iter()
-                    .map(|(_, row)| row.folder.map(|id| id.0))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(rows.iter().map(|(_, row)| row.favorite).collect::<Vec<_>>())
-            .bind(times(|row| row.archived))
-            .bind(times(|row| row.deleted))
-            .bind(times(|row| Some(row.revised)))
-            .bind(times(|row| Some(row.created)))
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    async fn delete(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
-        sqlx::query("delete from cipher where cipher_id = any($1)")
-            .bind(keys)
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn write(key: Uuid, row: &CipherRow, line: &mut Line) {
+        let time = |at: Option<Timestamp>| at.map(|at| at.0);
+        line.put(key).put(row.owner.0).put(row.kind);
+        line.put(&*row.content).put(&*row.frame);
+        line.put(row.folder.map(|id| id.0)).put(row.favorite);
+        line.put(time(row.archived)).put(time(row.deleted));
+        line.put(row.revised.0).put(row.created.0);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Devices, with the day they were last seen to sign in.
 
-use crate::rows::Table;
+use crate::table::{Kind, Line, Owner, Shape, Table};
 use domain::{device::DeviceEvent, id::UserId, time::Timestamp};
-use sqlx::{PgConnection, Row};
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 /// One device record that is in use.
@@ -55,64 +55,43 @@ pub(super) fn evolve(row: Option<DeviceRow>, event: &DeviceEvent) -> Option<Devi
 }
 
 /// Table `device`.
-pub(super) struct Devices;
-
-/// Reads `device_id, user_id, identifier, kind, name, created_at, active_at, push_token`.
-pub(crate) fn read_row(row: &sqlx::postgres::PgRow) -> Result<(Uuid, DeviceRow), sqlx::Error> {
-    Ok((
-        row.try_get(0)?,
-        DeviceRow {
-            user: UserId(row.try_get(1)?),
-            identifier: row.try_get(2)?,
-            kind: row.try_get(3)?,
-            name: row.try_get(4)?,
-            created: Timestamp(row.try_get(5)?),
-            active: Timestamp(row.try_get(6)?),
-            push_token: row.try_get(7)?,
-        },
-    ))
-}
+pub(crate) struct Devices;
 
 impl Table for Devices {
     type Row = DeviceRow;
+    const SHAPE: Shape = Shape {
+        name: "device",
+        columns: &[
+            ("device_id", Kind::Uuid),
+            ("user_id", Kind::Uuid),
+            ("identifier", Kind::Text),
+            ("kind", Kind::SmallInt),
+            ("name", Kind::Text),
+            ("created_at", Kind::BigInt),
+            ("active_at", Kind::BigInt),
+            ("push_token", Kind::Text),
+        ],
+    };
+    const OWNERS: &'static [Owner<DeviceRow>] = &[("user_id", |row| Some(row.user.0))];
 
-    async fn load(connection: &mut PgConnection, keys: &[Uuid]) -> Result<Vec<(Uuid, DeviceRow)>, sqlx::Error> {
-        sqlx::query(
-            "select device_id, user_id, identifier, kind, name, created_at, active_at, push_token from device
-             where device_id = any($1)",
-        )
-        .bind(keys)
-        .fetch_all(connection)
-        .await?
-        .iter()
-        .map(read_row)
-        .collect()
+    fn read(row: &PgRow) -> Result<(Uuid, DeviceRow), sqlx::Error> {
+        Ok((
+            row.try_get(0)?,
+            DeviceRow {
+                user: UserId(row.try_get(1)?),
+                identifier: row.try_get(2)?,
+                kind: row.try_get(3)?,
+                name: row.try_get(4)?,
+                created: Timestamp(row.try_get(5)?),
+                active: Timestamp(row.try_get(6)?),
+                push_token: row.try_get(7)?,
+            },
+        ))
     }
 
-    async fn upsert(connection: &mut PgConnection, rows: &[(Uuid, &DeviceRow)]) -> Result<(), sqlx::Error> {
-        sqlx::query(include_str!("../../queries/sync/device_upsert.sql"))
-            .bind(rows.iter().map(|(key, _)| *key).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.user.0).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.identifier.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.kind).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.name.as_deref()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.created.0).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.active.0).collect::<Vec<_>>())
-            .bind(
-                rows.iter()
-                    .map(|(_, row)| row.push_token.as_deref())
-                    .collect::<Vec<_>>(),
-            )
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    async fn delete(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
-        sqlx::query("delete from device where device_id = any($1)")
-            .bind(keys)
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn write(key: Uuid, row: &DeviceRow, line: &mut Line) {
+        line.put(key).put(row.user.0).put(&*row.identifier).put(row.kind);
+        line.put(row.name.as_deref()).put(row.created.0).put(row.active.0);
+        line.put(row.push_token.as_deref());
     }
 }

@@ -1,8 +1,8 @@
 //! Folders.
 
-use crate::rows::Table;
+use crate::table::{Kind, Line, Owner, Shape, Table};
 use domain::{id::UserId, time::Timestamp, vault::folder::FolderEvent};
-use sqlx::{PgConnection, Row};
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 /// One folder.
@@ -36,51 +36,36 @@ pub(super) fn evolve(row: Option<FolderRow>, event: &FolderEvent) -> Option<Fold
 }
 
 /// Table `folder`.
-pub(super) struct Folders;
-
-/// Reads `folder_id, owner_id, name, revised_at, created_at`.
-pub(crate) fn read_row(row: &sqlx::postgres::PgRow) -> Result<(Uuid, FolderRow), sqlx::Error> {
-    Ok((
-        row.try_get(0)?,
-        FolderRow {
-            owner: UserId(row.try_get(1)?),
-            name: row.try_get(2)?,
-            revised: Timestamp(row.try_get(3)?),
-            created: Timestamp(row.try_get(4)?),
-        },
-    ))
-}
+pub(crate) struct Folders;
 
 impl Table for Folders {
     type Row = FolderRow;
+    const SHAPE: Shape = Shape {
+        name: "folder",
+        columns: &[
+            ("folder_id", Kind::Uuid),
+            ("owner_id", Kind::Uuid),
+            ("name", Kind::Text),
+            ("revised_at", Kind::BigInt),
+            ("created_at", Kind::BigInt),
+        ],
+    };
+    const OWNERS: &'static [Owner<FolderRow>] = &[("owner_id", |row| Some(row.owner.0))];
 
-    async fn load(connection: &mut PgConnection, keys: &[Uuid]) -> Result<Vec<(Uuid, FolderRow)>, sqlx::Error> {
-        sqlx::query("select folder_id, owner_id, name, revised_at, created_at from folder where folder_id = any($1)")
-            .bind(keys)
-            .fetch_all(connection)
-            .await?
-            .iter()
-            .map(read_row)
-            .collect()
+    fn read(row: &PgRow) -> Result<(Uuid, FolderRow), sqlx::Error> {
+        Ok((
+            row.try_get(0)?,
+            FolderRow {
+                owner: UserId(row.try_get(1)?),
+                name: row.try_get(2)?,
+                revised: Timestamp(row.try_get(3)?),
+                created: Timestamp(row.try_get(4)?),
+            },
+        ))
     }
 
-    async fn upsert(connection: &mut PgConnection, rows: &[(Uuid, &FolderRow)]) -> Result<(), sqlx::Error> {
-        sqlx::query(include_str!("../../queries/sync/folder_upsert.sql"))
-            .bind(rows.iter().map(|(key, _)| *key).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.owner.0).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.name.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.revised.0).collect::<Vec<_>>())
-            .bind(rows.iter().map(|(_, row)| row.created.0).collect::<Vec<_>>())
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    async fn delete(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
-        sqlx::query("delete from folder where folder_id = any($1)")
-            .bind(keys)
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn write(key: Uuid, row: &FolderRow, line: &mut Line) {
+        line.put(key).put(row.owner.0).put(&*row.name);
+        line.put(row.revised.0).put(row.created.0);
     }
 }

@@ -2,20 +2,26 @@
 
 use super::{
     account::{AccountView, read_view},
-    cipher::{self, CipherRow, cipher_columns},
-    device::{self, DeviceRow},
-    folder::{self, FolderRow},
+    cipher::{CipherLine, CipherRow, Ciphers},
+    device::{DeviceRow, Devices},
+    folder::{FolderRow, Folders},
     revision::Revision,
 };
-use crate::live::UserState;
+use crate::{live::UserState, table::Table};
 use domain::{
     event::Position,
     id::{CipherId, DeviceId, FolderId, UserId},
     time::Timestamp,
 };
 use futures::{Stream, TryStreamExt};
-use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
 use uuid::Uuid;
+
+/// A question for whole rows of a table.
+fn select<T: Table>(which: &str) -> AssertSqlSafe<String> {
+    let (names, table) = (T::SHAPE.names(), T::SHAPE.name);
+    AssertSqlSafe(format!("select {names} from read.{table} {which}"))
+}
 
 /// Stamp and revision of an account.
 ///
@@ -51,19 +57,32 @@ pub async fn account(connection: &mut PgConnection, user: UserId) -> Result<Opti
         .transpose()
 }
 
-/// The items of a person, oldest first.
+/// An item of a list, as the database sent it.
+#[derive(Debug)]
+pub struct ListedCipher(PgRow);
+
+impl ListedCipher {
+    /// What it is.
+    pub fn line(&self) -> Result<CipherLine<'_>, sqlx::Error> {
+        CipherLine::read(&self.0)
+    }
+}
+
+/// The items of a person up to `kinds`, the highest number of a kind; oldest first. Rows are as the database sent them:
+/// of a large vault, each copy less is felt.
 pub fn ciphers_of(
     connection: &mut PgConnection,
     user: UserId,
-) -> impl Stream<Item = Result<(CipherId, CipherRow), sqlx::Error>> + '_ {
-    sqlx::query(concat!(
-        "select ",
-        cipher_columns!(),
-        " from read.cipher where owner_id = $1 order by created_at, cipher_id"
-    ))
+    kinds: i16,
+) -> impl Stream<Item = Result<ListedCipher, sqlx::Error>> + Send + '_ {
+    sqlx::query(
+        "select content, frame, folder_id, favorite, archived_at from read.cipher
+         where owner_id = $1 and kind <= $2 order by created_at, cipher_id",
+    )
     .bind(user.0)
+    .bind(kinds)
     .fetch(connection)
-    .and_then(|row| async move { cipher::read_row(&row).map(|(id, row)| (CipherId(id), row)) })
+    .map_ok(ListedCipher)
 }
 
 /// The ids of a person's items.
@@ -77,17 +96,13 @@ pub async fn cipher_ids_of(pool: &PgPool, user: UserId) -> Result<Vec<CipherId>,
 
 /// Some items.
 pub async fn ciphers(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<(CipherId, CipherRow)>, sqlx::Error> {
-    sqlx::query(concat!(
-        "select ",
-        cipher_columns!(),
-        " from read.cipher where cipher_id = any($1)"
-    ))
-    .bind(ids)
-    .fetch_all(pool)
-    .await?
-    .iter()
-    .map(|row| cipher::read_row(row).map(|(id, row)| (CipherId(id), row)))
-    .collect()
+    sqlx::query(select::<Ciphers>("where cipher_id = any($1)"))
+        .bind(ids)
+        .fetch_all(pool)
+        .await?
+        .iter()
+        .map(|row| Ciphers::read(row).map(|(id, row)| (CipherId(id), row)))
+        .collect()
 }
 
 /// The folders of a person, oldest first.
@@ -95,39 +110,35 @@ pub async fn folders_of(
     connection: &mut PgConnection,
     user: UserId,
 ) -> Result<Vec<(FolderId, FolderRow)>, sqlx::Error> {
-    sqlx::query(
-        "select folder_id, owner_id, name, revised_at, created_at from read.folder where owner_id = $1
-         order by created_at, folder_id",
-    )
-    .bind(user.0)
-    .fetch_all(connection)
-    .await?
-    .iter()
-    .map(|row| folder::read_row(row).map(|(id, row)| (FolderId(id), row)))
-    .collect()
+    sqlx::query(select::<Folders>("where owner_id = $1 order by created_at, folder_id"))
+        .bind(user.0)
+        .fetch_all(connection)
+        .await?
+        .iter()
+        .map(|row| Folders::read(row).map(|(id, row)| (FolderId(id), row)))
+        .collect()
 }
 
 /// One folder.
 pub async fn folder(pool: &PgPool, id: FolderId) -> Result<Option<FolderRow>, sqlx::Error> {
-    sqlx::query("select folder_id, owner_id, name, revised_at, created_at from read.folder where folder_id = $1")
+    sqlx::query(select::<Folders>("where folder_id = $1"))
         .bind(id.0)
         .fetch_optional(pool)
         .await?
-        .map(|row| folder::read_row(&row).map(|(_, row)| row))
+        .map(|row| Folders::read(&row).map(|(_, row)| row))
         .transpose()
 }
 
 /// The devices of a person, the one last seen first.
 pub async fn devices_of(pool: &PgPool, user: UserId) -> Result<Vec<(DeviceId, DeviceRow)>, sqlx::Error> {
-    sqlx::query(
-        "select device_id, user_id, identifier, kind, name, created_at, active_at, push_token from read.device
-         where user_id = $1 order by active_at desc, device_id",
-    )
+    sqlx::query(select::<Devices>(
+        "where user_id = $1 order by active_at desc, device_id",
+    ))
     .bind(user.0)
     .fetch_all(pool)
     .await?
     .iter()
-    .map(|row| device::read_row(row).map(|(id, row)| (DeviceId(id), row)))
+    .map(|row| Devices::read(row).map(|(id, row)| (DeviceId(id), row)))
     .collect()
 }
 
@@ -143,7 +154,10 @@ pub async fn devices_called(pool: &PgPool, identifier: &str) -> Result<Vec<(User
 }
 
 /// One consistent view of all tables, for as long as it is held.
-pub async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub type Snapshot = Transaction<'static, Postgres>;
+
+/// A snapshot of now.
+pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
     pool.begin_with("begin isolation level repeatable read read only").await
 }
 

@@ -3,6 +3,7 @@
 use domain::{event::Position, id::UserId, time::Timestamp};
 use sqlx::{PgConnection, Row};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// What a batch says of one person's revision.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,8 @@ struct Change {
 #[derive(Debug, Default)]
 pub(super) struct Revisions {
     changes: BTreeMap<UserId, Change>,
+    /// Whose rows go, before the changes are written.
+    gone: Vec<Uuid>,
 }
 
 /// Where a person's vault is.
@@ -42,13 +45,18 @@ impl Revisions {
     }
 
     /// Nothing is kept of a person who is gone.
-    pub fn forget(&mut self, user: UserId) {
+    pub fn sweep(&mut self, user: UserId) {
         self.changes.remove(&user);
+        self.gone.push(user.0);
     }
 
     /// Writes the changes; where each person's vault is now.
     pub async fn save(&mut self, connection: &mut PgConnection) -> Result<Vec<(UserId, Revision)>, sqlx::Error> {
-        let changes = std::mem::take(&mut self.changes);
+        let (changes, gone) = (std::mem::take(&mut self.changes), std::mem::take(&mut self.gone));
+        if !gone.is_empty() {
+            let statement = sqlx::query("delete from revision where user_id = any($1)").bind(gone);
+            statement.execute(&mut *connection).await?;
+        }
         if changes.is_empty() {
             return Ok(vec![]);
         }

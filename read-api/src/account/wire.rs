@@ -1,6 +1,6 @@
 //! Accounts as clients read them. Shapes: `models.json`.
 
-use domain::{crypto::Kdf, id::UserId};
+use domain::{account::signing::Signing, crypto::Kdf, id::UserId};
 use projections::sync::account::AccountView;
 use serde_json::{Map, Value, json};
 
@@ -35,19 +35,44 @@ pub fn profile(id: UserId, account: &AccountView) -> Value {
 /// `PrivateKeysResponseModel`; null for an account without a key pair.
 pub fn account_keys(account: &AccountView) -> Value {
     match (&account.public_key, &account.private_key) {
-        (Some(public), Some(private)) => json!({
-            "object": "privateKeys",
-            "signatureKeyPair": null,
-            "publicKeyEncryptionKeyPair": {
-                "object": "publicKeyEncryptionKeyPair",
-                "wrappedPrivateKey": private,
-                "publicKey": public,
-                "signedPublicKey": null,
-            },
-            "securityState": null,
-        }),
+        (Some(public), Some(private)) => {
+            private_keys("object", (public.as_str(), private.as_str()), account.signing.as_ref())
+        }
         _ => Value::Null,
     }
+}
+
+/// The keys of an account, public and sealed private key first. What kind of object each is stands in the member `tag`,
+/// which the token answer writes with a capital.
+pub fn private_keys(tag: &str, (public, private): (&str, &str), signing: Option<&Signing>) -> Value {
+    let tagged = |kind: &str, mut value: Value| {
+        value[tag] = json!(kind);
+        value
+    };
+    let pair = json!({
+        "wrappedPrivateKey": private,
+        "publicKey": public,
+        "signedPublicKey": signing.map(|signing| &signing.signed_public_key),
+    });
+    let signature = signing.map(|signing| {
+        let pair = json!({
+            "wrappedSigningKey": signing.signing_key.as_str(),
+            "verifyingKey": signing.verifying_key,
+        });
+        tagged("signatureKeyPair", pair)
+    });
+    let state = signing.map(|signing| {
+        json!({
+            "securityState": signing.state,
+            "securityVersion": signing.version,
+        })
+    });
+    let keys = json!({
+        "signatureKeyPair": signature,
+        "publicKeyEncryptionKeyPair": tagged("publicKeyEncryptionKeyPair", pair),
+        "securityState": state,
+    });
+    tagged("privateKeys", keys)
 }
 
 /// `KeysResponseModel`; `None` for an account without a key pair.
@@ -68,10 +93,11 @@ pub fn user_key(id: UserId, account: &AccountView) -> Option<Value> {
 
 /// `PublicKeysResponseModel`; `None` for an account without a key pair.
 pub fn public_keys(account: &AccountView) -> Option<Value> {
+    let signing = account.signing.as_ref();
     Some(json!({
         "object": "publicKeys",
-        "verifyingKey": null,
-        "signedPublicKey": null,
+        "verifyingKey": signing.map(|signing| &signing.verifying_key),
+        "signedPublicKey": signing.map(|signing| &signing.signed_public_key),
         "publicKey": account.public_key.as_ref()?,
     }))
 }

@@ -1,93 +1,74 @@
-//! Bodies kept in memory, within a budget.
+//! Bodies in memory, within a budget of bytes: those kept for the next who asks, and those on their way.
 
 use super::{
-    assemble::{Variant, assemble},
-    compress::Encoding,
+    assemble::Variant,
+    body::Body,
+    pour::{Asker, Made, Piece, Pour, Stop},
+    room::{Place, Room},
 };
-use crate::ReadApi;
-use axum::body::Bytes;
 use domain::id::UserId;
 use lru::LruCache;
 use projections::sync::revision::Revision;
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tracing::Instrument;
 use web::{Answer, Problem};
 
-/// How many bodies are put together at once: each holds a connection and its own memory.
+/// How many bodies are put together at once: each holds a connection.
 const AT_ONCE: usize = 4;
-/// Bodies smaller than this are not worth compressing: bytes.
-const MIN_COMPRESSED: usize = 1_400;
+/// How many more may flow to their clients meanwhile, at a pace that is not ours: so many, and of the connections to the
+/// database one in so many, for each holds one.
+const FLOWING: usize = 4;
+const ONE_IN: usize = 6;
+/// How long a body that has no room and may not flow waits for either.
+const WAIT: Duration = Duration::from_secs(10);
+/// How often it looks for room: kept bodies make room when nobody reads them any more, of which nobody tells.
+const LOOK: Duration = Duration::from_millis(100);
 
-/// One body.
-pub(super) struct Body {
-    revision: Revision,
-    generation: u64,
-    plain: Bytes,
-    asked: AtomicU32,
-    gzip: OnceLock<Option<Bytes>>,
-    brotli: OnceLock<Option<Bytes>>,
+/// The slowest pace at which a body may flow: 30 s for nothing, and 4 s for each piece, which is 2 Mbit/s.
+pub(super) struct Pace {
+    pub patience: Duration,
+    pub each: Duration,
 }
 
-impl Body {
-    /// The body in `encoding` if that copy was made, else as it is. The second request has the copy made.
-    pub fn in_encoding(self: &Arc<Self>, encoding: Option<Encoding>) -> (Bytes, Option<Encoding>) {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        let Some(encoding) = encoding.filter(|_| self.plain.len() >= MIN_COMPRESSED) else {
-            return (self.plain.clone(), None);
-        };
-        let copy = match encoding {
-            Encoding::Gzip => &self.gzip,
-            Encoding::Brotli => &self.brotli,
-        };
-        match copy.get() {
-            Some(Some(bytes)) => (bytes.clone(), Some(encoding)),
-            Some(None) => (self.plain.clone(), None),
-            None => {
-                if asked == 1 {
-                    self.compress(encoding);
-                }
-                (self.plain.clone(), None)
-            }
-        }
-    }
+/// Whose body, and for what kind of client.
+pub(super) type Key = (UserId, Variant);
 
-    fn compress(self: &Arc<Self>, encoding: Encoding) {
-        let body = Arc::clone(self);
-        tokio::task::spawn_blocking(move || {
-            let bytes = encoding.compress(&body.plain).map(Bytes::from);
-            let copy = match encoding {
-                Encoding::Gzip => &body.gzip,
-                Encoding::Brotli => &body.brotli,
-            };
-            let _ = copy.set(bytes);
-        });
-    }
+/// What bodies are made of.
+pub(super) trait Source: Clone + Send + 'static {
+    /// The generation of read models that is read from.
+    fn generation(&self) -> u64;
 
-    fn shows(&self, revision: Revision, generation: u64) -> bool {
-        self.generation == generation && self.revision.position >= revision.position
-    }
+    /// Puts the body of `key` together; the revision it shows.
+    fn pour(&self, key: Key, pour: &mut Pour) -> impl Future<Output = Result<Revision, Stop>> + Send;
 }
 
-type Key = (UserId, Variant);
-
-struct Kept {
-    bodies: LruCache<Key, Arc<Body>>,
-    bytes: usize,
+/// A body for who asked.
+pub(super) enum Found {
+    /// In memory.
+    Whole(Arc<Body>),
+    /// Being made.
+    Flowing(mpsc::UnboundedReceiver<Piece>),
 }
 
-/// Bodies by person and kind of client, the latest revision of each, within a budget of bytes.
+/// Bodies by person and kind of client, the latest revision of each.
+///
+/// The budget counts bytes that are in memory, whether they are kept, on their way, or compressed copies. Not counted are
+/// the few pieces being written and the two on their way of each body that flows.
 pub struct Bodies {
-    kept: Mutex<Kept>,
-    budget: usize,
+    kept: Mutex<LruCache<Key, Arc<Body>>>,
+    room: Room,
     /// Bodies that are being put together: others who want one wait for it.
     making: Mutex<HashMap<Key, watch::Receiver<()>>>,
-    at_once: Semaphore,
+    turns: Arc<Semaphore>,
+    flowing: Arc<Semaphore>,
+    wait: Duration,
+    pub(super) pace: Pace,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -95,59 +76,56 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Bodies {
-    /// Room for `budget` bytes of bodies, not counting their compressed copies, which are smaller.
-    pub fn new(budget: usize) -> Self {
+    /// Room for `budget` bytes, made over a pool of `connections`.
+    pub fn new(budget: usize, connections: usize) -> Self {
         Self {
-            kept: Mutex::new(Kept {
-                bodies: LruCache::unbounded(),
-                bytes: 0,
-            }),
-            budget,
+            kept: Mutex::new(LruCache::unbounded()),
+            room: Room::new(budget),
             making: Mutex::new(HashMap::new()),
-            at_once: Semaphore::new(AT_ONCE),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            flowing: Arc::new(Semaphore::new((connections / ONE_IN).clamp(1, FLOWING))),
+            wait: WAIT,
+            pace: Pace {
+                patience: Duration::from_secs(30),
+                each: Duration::from_secs(4),
+            },
         }
     }
 
-    /// The body for `user`, at `revision` or later.
+    /// The body of `key`, at `revision` or later. `may_flow`: the client can tell a body that broke off from a whole one.
     pub(super) async fn get(
-        &self,
-        api: &ReadApi,
-        user: UserId,
+        self: &Arc<Self>,
+        source: &impl Source,
+        key: Key,
         revision: Revision,
-        variant: Variant,
-    ) -> Answer<Arc<Body>> {
-        let key = (user, variant);
+        may_flow: bool,
+    ) -> Answer<Found> {
         loop {
-            let generation = api.live.generation();
-            if let Some(body) = lock(&self.kept).bodies.get(&key)
-                && body.shows(revision, generation)
-            {
-                return Ok(Arc::clone(body));
+            let generation = source.generation();
+            if let Some(body) = self.find(key, revision, generation) {
+                return Ok(Found::Whole(body));
             }
-            let making = self.begin(key);
-            match making {
+            match self.begin(key) {
                 Begun::Wait(mut made) => {
                     let _ = made.changed().await;
                 }
-                Begun::Make(_done) => {
-                    let _permit = self.at_once.acquire().await.map_err(|_| Problem::unavailable())?;
-                    let (plain, revision) = assemble(api, user, variant).await?;
-                    let body = Arc::new(Body {
-                        revision,
-                        generation,
-                        plain: plain.into(),
-                        asked: AtomicU32::new(0),
-                        gzip: OnceLock::new(),
-                        brotli: OnceLock::new(),
-                    });
-                    self.keep(key, Arc::clone(&body));
-                    return Ok(body);
-                }
+                Begun::Make(making) => return self.make(source, making, generation, may_flow).await,
             }
         }
     }
 
-    fn begin(&self, key: Key) -> Begun<'_> {
+    /// What is kept of `key`. If it is too old, so it is for all who come.
+    fn find(&self, key: Key, revision: Revision, generation: u64) -> Option<Arc<Body>> {
+        let mut kept = lock(&self.kept);
+        let body = kept.get(&key)?;
+        if body.shows(revision, generation) {
+            return Some(Arc::clone(body));
+        }
+        kept.pop(&key);
+        None
+    }
+
+    fn begin(self: &Arc<Self>, key: Key) -> Begun {
         let mut making = lock(&self.making);
         if let Some(made) = making.get(&key) {
             return Begun::Wait(made.clone());
@@ -155,45 +133,114 @@ impl Bodies {
         let (done, made) = watch::channel(());
         making.insert(key, made);
         Begun::Make(Making {
-            bodies: self,
+            bodies: Arc::clone(self),
             key,
             _done: done,
         })
     }
 
-    fn keep(&self, key: Key, body: Arc<Body>) {
-        let size = body.plain.len();
-        if size > self.budget / 2 {
-            return;
-        }
-        let mut kept = lock(&self.kept);
-        kept.bytes += size;
-        if let Some(before) = kept.bodies.put(key, body) {
-            kept.bytes -= before.plain.len();
-        }
-        while kept.bytes > self.budget {
-            let Some((_, oldest)) = kept.bodies.pop_lru() else {
-                break;
+    async fn make(
+        self: &Arc<Self>,
+        source: &impl Source,
+        mut making: Making,
+        generation: u64,
+        may_flow: bool,
+    ) -> Answer<Found> {
+        let (key, asked) = (making.key, tokio::time::Instant::now());
+        let mut leave = None;
+        loop {
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let (answer, made) = oneshot::channel();
+            let asker = Asker {
+                answer,
+                _turn: turn.map_err(|_| Problem::unavailable())?,
+                leave,
+                may_flow,
+                making,
             };
-            kept.bytes -= oldest.plain.len();
+            let (mut pour, source) = (Pour::new(Arc::clone(self), asker), source.clone());
+            let work = async move {
+                let outcome = source.pour(key, &mut pour).await;
+                pour.end(key, generation, outcome).await;
+            };
+            tokio::spawn(work.in_current_span());
+            match made.await {
+                Ok(Made::Whole(body)) => return Ok(Found::Whole(body)),
+                Ok(Made::Flowing(pieces)) => return Ok(Found::Flowing(pieces)),
+                Ok(Made::Failed(problem)) => return Err(problem),
+                Ok(Made::Crowded(back, bytes)) => {
+                    let granted = tokio::time::timeout_at(asked + self.wait, self.granted(bytes)).await;
+                    leave = granted.map_err(|_| Problem::unavailable())?;
+                    making = back;
+                }
+                Err(_) => return Err(Problem::internal()), // it panicked, which was logged
+            }
         }
+    }
+
+    /// Waits until there is room for a piece more than `bytes`, or else leave to flow.
+    async fn granted(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let mut leave = std::pin::pin!(Arc::clone(&self.flowing).acquire_owned());
+        loop {
+            tokio::select! {
+                leave = &mut leave => return leave.ok(),
+                () = tokio::time::sleep(LOOK) => {
+                    let bytes = bytes + super::pour::CHUNK;
+                    if bytes <= self.largest() && self.place(bytes).is_some() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The most one body may take.
+    pub(super) fn largest(&self) -> usize {
+        self.room.bytes() / 2
+    }
+
+    /// Leave to let one more body flow.
+    pub(super) fn leave_to_flow(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.flowing).try_acquire_owned().ok()
+    }
+
+    /// A place for `bytes`. What was not asked for for longest makes room, unless somebody is being sent it: then nothing
+    /// would be won by letting go of it.
+    pub(super) fn place(&self, bytes: usize) -> Option<Place> {
+        loop {
+            if let Some(place) = self.room.take(bytes) {
+                return Some(place);
+            }
+            let mut kept = lock(&self.kept);
+            let idle = kept.iter().rev().find(|(_, body)| Arc::strong_count(body) == 1);
+            let key = idle.map(|(key, _)| *key)?;
+            kept.pop(&key);
+        }
+    }
+
+    /// Keeps a body, all bytes of which have a place.
+    pub(super) fn keep(&self, key: Key, body: Arc<Body>) {
+        lock(&self.kept).put(key, body);
     }
 }
 
-enum Begun<'b> {
+enum Begun {
     Wait(watch::Receiver<()>),
-    Make(Making<'b>),
+    Make(Making),
 }
 
 /// Held while a body is put together; when it is dropped, whatever came of it, those who wait look again.
-struct Making<'b> {
-    bodies: &'b Bodies,
+pub(super) struct Making {
+    bodies: Arc<Bodies>,
     key: Key,
     _done: watch::Sender<()>,
 }
 
-impl Drop for Making<'_> {
+impl Drop for Making {
     fn drop(&mut self) {
         lock(&self.bodies.making).remove(&self.key);
     }
 }
+
+#[cfg(test)]
+mod tests;

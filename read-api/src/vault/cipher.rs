@@ -7,15 +7,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::id::{CipherId, FolderId, UserId};
-use futures::TryStreamExt;
-use projections::sync::{cipher::CipherRow, read};
+use projections::sync::{
+    cipher::{CipherLine, CipherRow},
+    read,
+};
 use std::collections::HashSet;
 use web::{Answer, Caller, PathId, Problem, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {
     Routes::new()
-        .get("/ciphers", list)
         .get("/ciphers/{id}", one)
         .get("/ciphers/{id}/details", details)
         .get("/ciphers/{id}/full-details", details)
@@ -46,14 +47,14 @@ impl Shape {
 const OWN: &str = r#","edit":true,"viewPassword":true,"permissions":{"delete":true,"restore":true}"#;
 
 /// Appends an item as JSON. `folder` is where the owner files it, if that folder is there.
-pub fn render(out: &mut Vec<u8>, row: &CipherRow, shape: Shape, folder: Option<FolderId>) {
+pub fn render(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape, folder: Option<FolderId>) {
     let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
     put(r#"{"object":""#);
     put(shape.object());
     put(r#"","#);
-    put(&row.frame);
+    put(row.frame);
     put(",");
-    put(&row.content);
+    put(row.content);
     if shape != Shape::Mini {
         put(r#","folderId":"#);
         match folder {
@@ -125,7 +126,7 @@ impl ReadApi {
     pub async fn row_answer(&self, row: &CipherRow, shape: Shape) -> Answer<Response> {
         let folder = self.present(row.owner, row.folder).await?;
         let mut body = Vec::with_capacity(row.content.len() + 1024);
-        render(&mut body, row, shape, folder);
+        render(&mut body, &row.line(), shape, folder);
         Ok(json_response(body))
     }
 
@@ -143,7 +144,8 @@ impl ReadApi {
         let folders = self.folder_ids(user).await?;
         let mut list = ListWriter::new();
         for row in ids.iter().filter_map(|id| rows.get(id)).filter(|row| row.owner == user) {
-            list.push(|out| render(out, row, shape, row.folder.filter(|id| folders.contains(id))));
+            let folder = row.folder.filter(|id| folders.contains(id));
+            list.push(|out| render(out, &row.line(), shape, folder));
         }
         Ok(json_response(list.finish()))
     }
@@ -188,18 +190,6 @@ impl ListWriter {
         self.out.extend_from_slice(br#"],"continuationToken":null}"#);
         self.out
     }
-}
-
-/// `GET /ciphers`: all items, those in the trash and in the archive too.
-async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Response> {
-    let folders = api.folder_ids(caller.id).await?;
-    let mut connection = api.fresh(caller.id).await?.acquire().await.map_err(unavailable)?;
-    let mut rows = std::pin::pin!(read::ciphers_of(&mut connection, caller.id));
-    let mut list = ListWriter::new();
-    while let Some((_, row)) = rows.try_next().await.map_err(unavailable)? {
-        list.push(|out| render(out, &row, Shape::Details, row.folder.filter(|id| folders.contains(id))));
-    }
-    Ok(json_response(list.finish()))
 }
 
 /// `GET /ciphers/{id}`.

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tests::client::{Account, Client};
 use tests::server::Server;
 
-async fn assert_ended(client: &Client, why: &str) {
+/// Panics unless access and refresh token of this session are dead.
+pub async fn assert_ended(client: &Client, why: &str) {
     let answer = client.get("/api/sync").await;
     assert_eq!(
         answer.status, 401,

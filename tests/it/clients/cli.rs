@@ -19,34 +19,12 @@ async fn two_hundred_items_there_and_back() {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_in_the_words_people_know() {
-    let server = Server::shared().await;
-    let (account, _) = journey::member(server, "wrong").await;
-    let mut cli = Cli::new(Version::Current, server).await;
-    let message = cli.refused(&["login", &account.email, "not the password"]).await;
-    assert!(message.contains("Invalid master password"), "{message}");
-    cli.login(&account).await;
-    cli.unlock("not the password")
-        .await
-        .expect_err("a wrong password unlocks nothing");
-    cli.unlock(&account.password).await.expect("the right one does");
+    journey::wrong_password(Version::Current).await;
 }
 
 #[tokio::test]
 async fn a_login_by_api_key_is_unlocked_by_the_password() {
-    let server = Server::shared().await;
-    let (account, client) = journey::member(server, "apikey").await;
-    let item = client.create_login(&account, "From elsewhere").await;
-    let (user, secret) = client.api_key(&account).await;
-    let mut cli = Cli::new(Version::Current, server).await;
-    let id = format!("user.{user}");
-    let message = cli
-        .login_api_key(&id, "abcdefghijklmnopqrstuvwxyz0123")
-        .await
-        .expect_err("a wrong secret");
-    assert!(message.contains("incorrect"), "{message}");
-    cli.login_api_key(&id, &secret).await.unwrap();
-    cli.unlock(&account.password).await.unwrap();
-    assert_eq!(cli.ok(&["get", "item", &item]).await["name"], "From elsewhere");
+    journey::api_key(Version::Current).await;
 }
 
 #[tokio::test]

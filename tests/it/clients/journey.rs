@@ -228,3 +228,56 @@ fn assert_encrypted_export(exported: &Value, account: &Account, items: &[Value])
         assert_eq!(open(&item["login"]["password"]), "correct horse");
     }
 }
+
+/// A wrong password is refused at login and at unlock, in the words the client has for it; the right one is taken.
+pub async fn wrong_password(version: Version) {
+    let server = Server::shared().await;
+    let (account, _) = member(server, "wrong").await;
+    let mut cli = Cli::new(version, server).await;
+    let message = cli.refused(&["login", &account.email, "not the password"]).await;
+    let said = ["Invalid master password", "Username or password is incorrect"];
+    assert!(said.iter().any(|words| message.contains(words)), "{message}");
+    cli.login(&account).await;
+    cli.unlock("not the password")
+        .await
+        .expect_err("a wrong password unlocks nothing");
+    cli.unlock(&account.password).await.expect("the right one does");
+}
+
+/// A login by API key, refused with a wrong one; then the password unlocks what another client made.
+pub async fn api_key(version: Version) {
+    let server = Server::shared().await;
+    let (account, client) = member(server, "apikey").await;
+    let item = client.create_login(&account, "From elsewhere").await;
+    let (user, secret) = client.api_key(&account).await;
+    let mut cli = Cli::new(version, server).await;
+    let id = format!("user.{user}");
+    let message = cli
+        .login_api_key(&id, "abcdefghijklmnopqrstuvwxyz0123")
+        .await
+        .expect_err("a wrong secret");
+    assert!(message.contains("incorrect"), "{message}");
+    cli.login_api_key(&id, &secret).await.unwrap();
+    cli.unlock(&account.password).await.unwrap();
+    cli.ok(&["sync"]).await;
+    assert_eq!(cli.ok(&["get", "item", &item]).await["name"], "From elsewhere");
+}
+
+/// A vault with kinds of items that came after this version of the client: it lists the others.
+pub async fn unknown_kinds(version: Version) {
+    let server = Server::shared().await;
+    let (account, client) = member(server, "mixed").await;
+    for kind in Kind::ALL {
+        client.create(&account, kind, &format!("{kind:?}")).await;
+    }
+    let mut cli = Cli::new(version, server).await;
+    cli.login(&account).await;
+    let mut names: Vec<String> = cli
+        .list("items", &[])
+        .await
+        .iter()
+        .map(|item| text(item, "name"))
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Card", "Identity", "Login", "SecureNote"]);
+}

@@ -1,8 +1,7 @@
 //! The official command line client of February 2024, which still runs in scripts.
 
-use tests::cli::{Cli, Version};
+use tests::cli::Version;
 use tests::client::item::Kind;
-use tests::server::Server;
 
 use super::journey;
 
@@ -21,33 +20,16 @@ async fn two_hundred_items_there_and_back() {
 }
 
 #[tokio::test]
+async fn a_wrong_password_is_refused_in_the_words_people_know() {
+    journey::wrong_password(Version::Old).await;
+}
+
+#[tokio::test]
 async fn a_login_by_api_key_is_unlocked_by_the_password() {
-    let server = Server::shared().await;
-    let (account, client) = journey::member(server, "apikey").await;
-    let item = client.create_login(&account, "From elsewhere").await;
-    let (user, secret) = client.api_key(&account).await;
-    let mut cli = Cli::new(Version::Old, server).await;
-    cli.login_api_key(&format!("user.{user}"), &secret).await.unwrap();
-    cli.unlock(&account.password).await.unwrap();
-    cli.ok(&["sync"]).await;
-    assert_eq!(cli.ok(&["get", "item", &item]).await["name"], "From elsewhere");
+    journey::api_key(Version::Old).await;
 }
 
 #[tokio::test]
 async fn items_it_does_not_know_do_not_disturb_it() {
-    let server = Server::shared().await;
-    let (account, client) = journey::member(server, "mixed").await;
-    for kind in Kind::ALL {
-        client.create(&account, kind, &format!("{kind:?}")).await;
-    }
-    let mut cli = Cli::new(Version::Old, server).await;
-    cli.login(&account).await;
-    let mut names: Vec<String> = cli
-        .list("items", &[])
-        .await
-        .iter()
-        .map(|item| journey::text(item, "name"))
-        .collect();
-    names.sort_unstable();
-    assert_eq!(names, ["Card", "Identity", "Login", "SecureNote"]);
+    journey::unknown_kinds(Version::Old).await;
 }

@@ -101,14 +101,19 @@ const THINGS: u128 = 5;
 /// Adds `events` events of all kinds about a few people and their things, in whatever order the dice say: also for things
 /// that are not there yet or no longer, and with times that collide. Some accounts are deleted on the way.
 pub async fn mixed(world: &World, seed: u64, events: usize) {
+    crowd(world, seed, PEOPLE, events).await;
+}
+
+/// The same about this many people.
+pub async fn crowd(world: &World, seed: u64, people: u128, events: usize) {
     let mut dice = StdRng::seed_from_u64(seed);
-    for number in 0..PEOPLE {
+    for number in 0..people {
         world
             .add::<User>(person(number), &registered(person(number), NOON))
             .await;
     }
     for number in 0..events {
-        let user = person(dice.random_range(0..PEOPLE));
+        let user = person(dice.random_range(0..people));
         let thing = Uuid::from_u128(user.0.as_u128() + 1 + dice.random_range(0..THINGS));
         let at = ms(number as i64 / 3);
         match dice.random_range(0..20) {

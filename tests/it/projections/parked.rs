@@ -177,6 +177,44 @@ async fn a_rebuild_parks_what_the_owner_parks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_finds_what_the_database_refuses_among_many_events() {
+    let (world, user) = (World::new().await, person(1));
+    world.start_empty(SyncProjector::default()).await;
+    // enough of them that they are written by COPY
+    for number in 0..100 {
+        let id = DeviceId(Uuid::from_u128(1_000 + number));
+        world.add::<Device>(id, &device(person(2), ms(number as i64))).await;
+    }
+    let mut nul = device(user, ms(0));
+    if let domain::device::DeviceEvent::Registered { identifier, .. } = &mut nul {
+        *identifier = "a\0b".to_owned();
+    }
+    let refused = world.add::<Device>(DeviceId(POISONED), &nul).await;
+    world.add::<Device>(DeviceId(SOUND), &device(user, ms(1))).await;
+    let renamed = domain::device::DeviceEvent::Renamed {
+        kind: 1,
+        name: domain::personal::Personal::of(user, "phone".to_owned()),
+        at: ms(2),
+    };
+    let held = world.add::<Device>(DeviceId(POISONED), &renamed).await;
+    for (batch, memory) in [(usize::MAX, usize::MAX), (30, usize::MAX), (30, 1), (1, 1)] {
+        world.batches_of(batch);
+        let options = projections::rebuild::Options {
+            memory,
+            keep: false,
+            ..Default::default()
+        };
+        world.rebuild_with(&SyncProjector::default(), options).await.unwrap();
+        let found = places(&parked(&world).await);
+        let expected = [(refused.0, 1), (held.0, 0)];
+        assert_eq!(found, expected, "pages of {batch}, {memory} bytes");
+        let devices = read::devices_of(&world.pool, user).await.unwrap();
+        assert_eq!(devices.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [DeviceId(SOUND)]);
+        assert_eq!(world.table("device").await.len(), 101);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_a_newer_program_is_waited_at_and_never_passed() {
     let world = World::new().await;
     world.start_empty(SyncProjector::default()).await;

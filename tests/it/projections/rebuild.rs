@@ -1,6 +1,6 @@
 //! Building tables anew beside the live ones.
 
-use super::history::{item, mixed, ms};
+use super::history::{crowd, item, mixed, ms};
 use super::world::{TABLES, World, person};
 use async_trait::async_trait;
 use domain::event::Position;
@@ -76,13 +76,13 @@ async fn a_rebuild_takes_the_place_of_the_live_tables_while_writes_go_on() {
 }
 
 /// A feed that has nothing to give every other time, as one that lags behind the live tables.
-struct Hesitant<'a> {
-    feed: &'a dyn Subscription,
+struct Hesitant {
+    feed: Arc<dyn Subscription>,
     calls: AtomicUsize,
 }
 
 #[async_trait]
-impl Subscription for Hesitant<'_> {
+impl Subscription for Hesitant {
     async fn next(&self, after: Position, max: usize) -> Result<Batch, FeedError> {
         let mut batch = self.feed.next(after, max).await?;
         if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
@@ -115,11 +115,11 @@ async fn a_rebuild_whose_swap_was_refused_misses_nothing() {
         .await
         .unwrap();
     world.batches_of(20);
-    let feed = Hesitant {
-        feed: &*world.feed,
+    let feed: Arc<dyn Subscription> = Arc::new(Hesitant {
+        feed: world.subscription(),
         calls: AtomicUsize::new(0),
-    };
-    let (projector, options) = (SyncProjector::default(), Options { swap: true });
+    });
+    let (projector, options) = (SyncProjector::default(), Options::default());
     let reading = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
         reader.rollback().await.unwrap();
@@ -144,12 +144,58 @@ async fn tables_built_anew_equal_those_kept_up_to_date() {
         world.caught_up("audit").await;
     }
     let kept = world.dump(&TABLES).await;
-    for batch in [1, usize::MAX] {
+    // pages of one event and of all, rows written after each page, after some, and all at once
+    for (batch, memory) in [(1, 1), (7, 1), (7, 20_000), (1, usize::MAX), (usize::MAX, usize::MAX)] {
         world.batches_of(batch);
-        world.rebuild(&SyncProjector::default(), true).await.unwrap();
-        world.rebuild(&AuditProjector, true).await.unwrap();
-        assert_eq!(world.dump(&TABLES).await, kept);
+        let options = || Options {
+            memory,
+            keep: false,
+            ..Options::default()
+        };
+        let (sync, audit) = (SyncProjector::default(), AuditProjector);
+        world.rebuild_with(&sync, options()).await.unwrap();
+        world.rebuild_with(&audit, options()).await.unwrap();
+        assert_eq!(world.dump(&TABLES).await, kept, "pages of {batch}, {memory} bytes");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_at_once_are_the_same_rows() {
+    let seed = seed("a crowd");
+    let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
+    world.start_empty(AuditProjector).await;
+    crowd(&world, seed, 150, 2_000).await;
+    world.batches_of(9);
+    {
+        let _running = (world.run(SyncProjector::default()), world.run(AuditProjector));
+        world.caught_up("sync").await;
+        world.caught_up("audit").await;
+    }
+    let kept = world.dump(&TABLES).await;
+    for (table, rows) in &kept {
+        assert!(rows.len() > 64, "{table} has {} rows", rows.len());
+    }
+    // by COPY where the rows are new, and by arrays over those that are there
+    for (batch, memory) in [(usize::MAX, usize::MAX), (500, 1)] {
+        world.batches_of(batch);
+        let options = || Options {
+            memory,
+            keep: false,
+            ..Options::default()
+        };
+        world.rebuild_with(&SyncProjector::default(), options()).await.unwrap();
+        world.rebuild_with(&AuditProjector, options()).await.unwrap();
+        assert_eq!(world.dump(&TABLES).await, kept, "pages of {batch}, {memory} bytes");
+    }
+    // the owner that meets many at once writes the same as well
+    let mut unseen = kept;
+    unseen.retain(|(table, _)| *table != "audit_record");
+    let other = World::new().await;
+    other.start_empty(SyncProjector::default()).await;
+    crowd(&other, seed, 150, 2_000).await;
+    other.sync().await;
+    assert_eq!(other.dump(&TABLES[..5]).await, unseen);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use super::history::{content, credentials, deleted, device, folder, item, mixed, ms, registered, sealed};
 use super::world::{TABLES, World, person};
+use domain::account::signing::Signing;
 use domain::account::user::{KeyPair, User, UserEvent};
 use domain::activity::{Activity, ActivityEvent, Grant};
 use domain::crypto::Kdf;
@@ -61,6 +62,13 @@ async fn an_account_shows_what_its_events_say() {
         public_key: "public".to_owned(),
         private_key: sealed(2),
     };
+    let signing = Signing {
+        signed_public_key: "signed".to_owned(),
+        signing_key: sealed(3),
+        verifying_key: "verifying".to_owned(),
+        state: "state".to_owned(),
+        version: 2,
+    };
     let kdf = Kdf::Argon2id {
         iterations: 3,
         memory: 64,
@@ -74,6 +82,11 @@ async fn an_account_shows_what_its_events_say() {
         },
         E::UserKeyIdSet {
             key_id: "k".to_owned(),
+            at: ms(2),
+        },
+        E::SigningKeysSet {
+            signing: Personal::of(user, signing.clone()),
+            fingerprint: "f".to_owned(),
             at: ms(2),
         },
         E::KdfChanged {
@@ -113,6 +126,7 @@ async fn an_account_shows_what_its_events_say() {
     }
     world.caught_up("sync").await;
     let expected = AccountView {
+        signing: Some(signing),
         email: "new@example.org".to_owned(),
         email_verified: true,
         name: None,

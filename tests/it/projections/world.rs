@@ -100,6 +100,11 @@ impl World {
         }
     }
 
+    /// The feed, as projectors take it.
+    pub fn subscription(&self) -> Arc<dyn Subscription> {
+        Arc::clone(&self.feed) as _
+    }
+
     /// From now on the feed gives no more than `most` events at once.
     pub fn batches_of(&self, most: usize) {
         self.feed.most.store(most, Ordering::Relaxed);
@@ -148,8 +153,7 @@ impl World {
 
     /// Runs a projector in the background.
     pub fn run(&self, projector: impl Projector) -> Running {
-        let feed: Arc<dyn Subscription> = Arc::clone(&self.feed) as _;
-        let runner = Runner::new(Arc::new(projector), self.pool.clone(), feed, None);
+        let runner = Runner::new(Arc::new(projector), self.pool.clone(), self.subscription(), None);
         Running(tokio::spawn(runner.run()).abort_handle())
     }
 
@@ -195,7 +199,21 @@ impl World {
 
     /// Builds a projector's tables anew.
     pub async fn rebuild(&self, projector: &dyn Projector, swap: bool) -> Result<Option<Comparison>, RebuildError> {
-        rebuild::run(projector, &self.pool, &*self.feed, Options { swap }, &|_| {}).await
+        let options = Options {
+            swap,
+            keep: false,
+            ..Options::default()
+        };
+        self.rebuild_with(projector, options).await
+    }
+
+    /// Builds a projector's tables anew, in a certain way.
+    pub async fn rebuild_with(
+        &self,
+        projector: &dyn Projector,
+        options: Options,
+    ) -> Result<Option<Comparison>, RebuildError> {
+        rebuild::run(projector, &self.pool, &self.subscription(), options, &|_| {}).await
     }
 
     /// Every row of a table as text, in order.

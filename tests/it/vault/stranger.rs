@@ -28,15 +28,15 @@ const BY_PATH: &[(&str, &str, &str)] = &[
     ("DELETE", "/api/folders/{folder}", ""),
 ];
 
-struct Owner {
-    account: Account,
-    client: Client,
-    item: String,
-    folder: String,
+pub struct Owner {
+    pub account: Account,
+    pub client: Client,
+    pub item: String,
+    pub folder: String,
 }
 
 impl Owner {
-    async fn new(server: &Server) -> Self {
+    pub async fn new(server: &Server) -> Self {
         let (account, client) = server.member("owner").await;
         let folder = client.create_folder(&account, "private").await;
         let mut sent = item::request(&account.user_key, Kind::Login, "private");

@@ -47,7 +47,13 @@ impl Connection {
                 return Err(wrong("the head of the answer is too long"));
             }
         };
-        let reply = parse(&self.buffer[..head])?;
+        let reply = match parse(&self.buffer[..head])? {
+            Said::Whole(reply) => reply,
+            Said::InChunks(status) => {
+                let body_bytes = self.chunks(head, filled).await?;
+                return Ok(Reply { status, body_bytes });
+            }
+        };
         let mut have = filled - head;
         while have < reply.body_bytes {
             have += self.read_at(0).await?;
@@ -59,6 +65,38 @@ impl Connection {
         }
     }
 
+    /// Reads a body in chunks; it begins at `next` of what is in the buffer up to `filled`. Its length.
+    async fn chunks(&mut self, mut next: usize, mut filled: usize) -> Result<usize> {
+        let (mut line, mut bytes) = (Vec::new(), 0);
+        loop {
+            // the line with the size, at most some digits
+            loop {
+                if next == filled {
+                    (next, filled) = (0, self.read_at(0).await?);
+                }
+                line.push(self.buffer[next]);
+                next += 1;
+                if line.ends_with(b"\r\n") {
+                    break;
+                }
+            }
+            let size = std::str::from_utf8(&line).ok().map(str::trim);
+            let size = size.and_then(|digits| usize::from_str_radix(digits, 16).ok());
+            let size = size.ok_or_else(|| wrong("a chunk does not say its size"))?;
+            line.clear();
+            bytes += size;
+            let mut left = size + 2;
+            while left > filled - next {
+                left -= filled - next;
+                (next, filled) = (0, self.read_at(0).await?);
+            }
+            next += left;
+            if size == 0 {
+                return Ok(bytes);
+            }
+        }
+    }
+
     async fn read_at(&mut self, start: usize) -> Result<usize> {
         match self.stream.read(&mut self.buffer[start..]).await? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
@@ -67,20 +105,30 @@ impl Connection {
     }
 }
 
+/// What the head of an answer says of its body.
+enum Said {
+    Whole(Reply),
+    InChunks(u16),
+}
+
 /// Status and length from the head of an answer.
-fn parse(head: &[u8]) -> Result<Reply> {
+fn parse(head: &[u8]) -> Result<Said> {
     let head = std::str::from_utf8(head).map_err(|_| wrong("the head of the answer is no text"))?;
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
     let status = status.ok_or_else(|| wrong("the answer has no status"))?;
-    let length = lines.find_map(|line| {
+    let said = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse().ok())?
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return Some(Said::InChunks(status));
+        }
+        let length = name.eq_ignore_ascii_case("content-length").then_some(value)?;
+        let body_bytes = length.trim().parse().ok()?;
+        Some(Said::Whole(Reply { status, body_bytes }))
     });
-    match (status, length) {
-        (_, Some(body_bytes)) => Ok(Reply { status, body_bytes }),
-        (204 | 304, None) => Ok(Reply { status, body_bytes: 0 }),
+    match (status, said) {
+        (_, Some(said)) => Ok(said),
+        (204 | 304, None) => Ok(Said::Whole(Reply { status, body_bytes: 0 })),
         _ => Err(wrong("the answer does not say its length")),
     }
 }

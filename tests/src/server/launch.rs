@@ -54,7 +54,7 @@ pub(super) fn wait_until_ready(running: &mut Running, ops_url: &str, log: &Path)
             "the server was not ready within {READY_WITHIN:?}\n{}",
             tail(log)
         );
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Key pairs, the id of the user key, API keys.
 
 use super::{
+    account_keys::AccountKeysRequest,
     check::Checks,
     secret::{Accept, SecretRequest, verification_failed},
 };
@@ -8,7 +9,7 @@ use crate::WriteApi;
 use axum::{Json, extract::State};
 use commands::account::{
     EnsureApiKey, RotateApiKey,
-    keys::{RegenerateKeyPair, SetKeyPair, SetUserKeyId},
+    keys::{AccountKeys, RegenerateKeyPair, SetKeyPair, SetUserKeyId},
     new_api_key,
 };
 use domain::{
@@ -50,7 +51,7 @@ pub(crate) fn pair(
 struct KeysRequest {
     public_key: Option<String>,
     encrypted_private_key: Option<String>,
-    account_keys: Option<Value>,
+    account_keys: Option<AccountKeysRequest>,
     user_key_id: Option<String>,
 }
 
@@ -61,19 +62,22 @@ async fn set_pair(
     Body(request): Body<KeysRequest>,
 ) -> Answer<Json<Value>> {
     let mut checks = Checks::new();
-    let keys = pair(
-        &mut checks,
-        ("PublicKey", request.public_key),
-        ("EncryptedPrivateKey", request.encrypted_private_key),
-    );
+    let keys = match request.account_keys {
+        Some(keys) if !keys.is_v2() => {
+            return Err(Problem::bad_request(
+                "AccountKeys are only supported for V2 encryption.",
+            ));
+        }
+        Some(keys) => keys.checked(&mut checks),
+        None => pair(
+            &mut checks,
+            ("PublicKey", request.public_key),
+            ("EncryptedPrivateKey", request.encrypted_private_key),
+        )
+        .map(|pair| AccountKeys { pair, signing: None }),
+    };
     let key_id = checks.key_id("UserKeyId", request.user_key_id);
     checks.done()?;
-    if request.account_keys.is_some_and(|keys| !keys.is_null()) {
-        // these come with an encryption that no account here has
-        return Err(Problem::bad_request(
-            "AccountKeys are only supported for V2 encryption.",
-        ));
-    }
     let command = SetKeyPair {
         user: caller.id,
         keys: keys.ok_or_else(|| Problem::field("PublicKey", "The PublicKey field is required."))?,

@@ -1,26 +1,35 @@
 //! Another user key, and the whole vault sealed anew with it.
 
 use super::{
+    account_keys::{AccountKeysRequest, CryptographicState},
     check::{Checks, MAX_HASH},
-    keys::pair,
     secret::{Accept, incorrect_password},
-    unlock::checked_kdf,
+    unlock::{UnlockData as PasswordUnlockData, checked_kdf},
 };
 use crate::{
     WHOLE_VAULT, WriteApi,
     vault::{cipher::request::CipherRequest, folder::sealed_name},
 };
 use axum::extract::State;
-use commands::account::keys::{NewSecret, Resealed, RotateUserKey};
-use domain::id::{CipherId, FolderId};
+use commands::account::{
+    keys::{AccountKeys, NewSecret, Resealed, RotateUserKey},
+    secret::{Proven, Way},
+};
+use domain::{
+    crypto::Kdf,
+    id::{CipherId, FolderId},
+};
 use serde::Deserialize;
-use serde_json::Value;
 use web::{Answer, Body, Caller, Problem, Routes};
+
+/// What is said where two names of the new user key differ.
+const SAME_KEY_ID: &str = "ContainedKeyId and NewUserKeyId must be the same.";
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
     Routes::new()
         .post("/accounts/key-management/rotate-user-account-keys", rotate)
+        .post("/accounts/key-management/rotate-user-keys", rotate_keys_only)
         .with_body_limit(WHOLE_VAULT)
 }
 
@@ -31,7 +40,7 @@ pub fn routes() -> Routes<WriteApi> {
 struct RotateRequest {
     old_master_key_authentication_hash: Option<String>,
     account_unlock_data: UnlockData,
-    account_keys: AccountKeys,
+    account_keys: AccountKeysRequest,
     account_data: AccountData,
     new_user_key_id: Option<String>,
 }
@@ -57,16 +66,6 @@ struct PasswordUnlock {
     master_password_hint: Option<String>,
     master_password_salt: Option<String>,
     contained_key_id: Option<String>,
-}
-
-/// `AccountKeysRequestModel`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AccountKeys {
-    user_key_encrypted_account_private_key: Option<String>,
-    account_public_key: Option<String>,
-    signature_key_pair: Option<Value>,
-    security_state: Option<Value>,
 }
 
 /// `AccountDataRequestModel`. There are no Sends yet, so whatever it says of them is about none of the account's.
@@ -111,7 +110,6 @@ impl AccountData {
 /// `POST /accounts/key-management/rotate-user-account-keys`: all of it or nothing.
 async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body<RotateRequest>) -> Answer<()> {
     let unlock = request.account_unlock_data.master_password_unlock_data;
-    let given = request.account_keys;
     let mut checks = Checks::new();
     let present = checks.required(
         "OldMasterKeyAuthenticationHash",
@@ -128,21 +126,10 @@ async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body
     let hint = checks.text("MasterPasswordHint", unlock.master_password_hint, 50);
     let key_id = checks.key_id("NewUserKeyId", request.new_user_key_id);
     if checks.key_id("ContainedKeyId", unlock.contained_key_id) != key_id {
-        checks.wrong("ContainedKeyId", "ContainedKeyId and NewUserKeyId must be the same.");
+        checks.wrong("ContainedKeyId", SAME_KEY_ID);
     }
-    if given.signature_key_pair.is_some() || given.security_state.is_some() {
-        checks.wrong("AccountKeys", "V2 encryption is not supported by this server.");
-    }
-    let keys = pair(
-        &mut checks,
-        ("AccountPublicKey", given.account_public_key),
-        (
-            "UserKeyEncryptedAccountPrivateKey",
-            given.user_key_encrypted_account_private_key,
-        ),
-    );
+    let keys = request.account_keys.checked(&mut checks);
     checks.done()?;
-    let missing = || Problem::field("AccountKeys", "The AccountKeys field is required.");
     let kdf = checked_kdf(
         unlock.kdf_type,
         unlock.kdf_iterations,
@@ -155,8 +142,7 @@ async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body
     let proven = app
         .prove(&caller, &user, &present, Accept::Password, incorrect_password)
         .await?;
-    let command = RotateUserKey {
-        user: caller.id,
+    let rotation = Rotation {
         proven,
         secret: NewSecret {
             verifier: app.account.passwords.hash(&hash).await?,
@@ -168,12 +154,105 @@ async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body
         hint,
         keys: keys.ok_or_else(missing)?,
         resealed,
-        ciphers: app.directory.ciphers_of(caller.id).await?,
-        folders: app.directory.folders_of(caller.id).await?,
-        stamp: app.executor.new_id(),
     };
-    let done = app.executor.transact(&app.context(&caller), &command).await?;
-    app.settle(done.position).await?;
-    app.end_sessions(caller.id).await;
-    Ok(())
+    rotation.carry_out(&app, &caller).await
+}
+
+fn missing() -> Problem {
+    Problem::field("AccountKeys", "The AccountKeys field is required.")
+}
+
+/// A rotation that passed the checks, whichever form it came in.
+struct Rotation {
+    proven: Proven,
+    secret: NewSecret,
+    kdf: Kdf,
+    hint: Option<String>,
+    keys: AccountKeys,
+    resealed: Resealed,
+}
+
+impl Rotation {
+    async fn carry_out(self, app: &WriteApi, caller: &Caller) -> Answer<()> {
+        let command = RotateUserKey {
+            user: caller.id,
+            proven: self.proven,
+            secret: self.secret,
+            kdf: self.kdf,
+            hint: self.hint,
+            keys: self.keys,
+            resealed: self.resealed,
+            ciphers: app.directory.ciphers_of(caller.id).await?,
+            folders: app.directory.folders_of(caller.id).await?,
+            stamp: app.executor.new_id(),
+        };
+        let done = app.executor.transact(&app.context(caller), &command).await?;
+        app.settle(done.position).await?;
+        app.end_sessions(caller.id).await;
+        Ok(())
+    }
+}
+
+/// `RotateUserKeysRequestModel`. Its `unlockData` is about organizations, emergency contacts, passkeys and trusted
+/// devices, of which accounts here have none, and about sessions that go on; here they end.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RotateKeysRequest {
+    wrapped_account_cryptographic_state: CryptographicState,
+    account_data: AccountData,
+    unlock_method_data: UnlockMethod,
+    new_user_key_id: Option<String>,
+}
+
+/// `UnlockMethodRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UnlockMethod {
+    unlock_method: i64,
+    master_password_unlock_data: Option<PasswordUnlockData>,
+}
+
+/// `UnlockMethod`: the other ways come with single sign-on.
+const BY_MASTER_PASSWORD: i64 = 1;
+
+/// `POST /accounts/key-management/rotate-user-keys`: the same for V2 accounts, and for those that become one, with the
+/// master password as it is. Clients prove nothing but their session.
+async fn rotate_keys_only(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    Body(request): Body<RotateKeysRequest>,
+) -> Answer<()> {
+    let method = request.unlock_method_data;
+    let unlock = method
+        .master_password_unlock_data
+        .filter(|_| method.unlock_method == BY_MASTER_PASSWORD)
+        .ok_or_else(|| Problem::field("UnlockMethod", "The account is unlocked by its master password."))?;
+    let mut checks = Checks::new();
+    let keys = AccountKeysRequest::from(request.wrapped_account_cryptographic_state).checked(&mut checks);
+    let key_id = checks.key_id("NewUserKeyId", request.new_user_key_id);
+    checks.done()?;
+    let unlock = unlock.checked()?;
+    if unlock.key_id != key_id {
+        return Err(Problem::field("ContainedKeyId", SAME_KEY_ID));
+    }
+    let resealed = request.account_data.checked()?;
+    let user = app.owner(&caller).await?;
+    let rotation = Rotation {
+        // what stays of the account is read here and written there: the stamp, which changes with it, is compared
+        proven: Proven {
+            way: Way::Session,
+            stamp: user.stamp,
+        },
+        secret: NewSecret {
+            verifier: user.credentials.verifier,
+            user_key: unlock.user_key,
+            salt: Some(unlock.salt),
+            key_id,
+        },
+        kdf: unlock.kdf,
+        hint: user.credentials.hint,
+        keys: keys.ok_or_else(missing)?,
+        resealed,
+    };
+    rotation.carry_out(&app, &caller).await
 }

@@ -55,6 +55,39 @@ pub struct UnlockData {
     contained_key_id: Option<String>,
 }
 
+/// How to unlock with the master password, checked.
+#[derive(Debug, Clone)]
+pub struct Unlock {
+    /// How the client makes the master key.
+    pub kdf: Kdf,
+    /// What it salts it with.
+    pub salt: String,
+    /// The sealed user key.
+    pub user_key: EncString,
+    /// The id of the user key, if it said so.
+    pub key_id: Option<String>,
+}
+
+impl UnlockData {
+    /// The same, within the limits.
+    ///
+    /// # Errors
+    /// 400 that names what is wrong.
+    pub fn checked(self) -> Answer<Unlock> {
+        let mut checks = Checks::new();
+        let salt = checks.required("Salt", Some(self.salt), MAX_SALT);
+        let user_key = checks.sealed("MasterKeyWrappedUserKey", Some(self.master_key_wrapped_user_key));
+        let key_id = checks.key_id("ContainedKeyId", self.contained_key_id);
+        checks.done()?;
+        Ok(Unlock {
+            kdf: self.kdf.checked()?,
+            salt,
+            user_key: user_key.ok_or_else(|| Problem::field("MasterKeyWrappedUserKey", "missing"))?,
+            key_id,
+        })
+    }
+}
+
 /// Both, once they agree with each other.
 #[derive(Debug, Clone)]
 pub struct NewUnlock {
@@ -86,21 +119,19 @@ pub fn agreed(authentication: AuthenticationData, unlock: UnlockData) -> Answer<
         return Err(Problem::field("Salt", "Master password salt must not be empty."));
     }
     let mut checks = Checks::new();
-    let salt = checks.required("Salt", Some(unlock.salt), MAX_SALT);
     let hash = checks.new_hash(
         "MasterPasswordAuthenticationHash",
         Some(authentication.master_password_authentication_hash),
         MAX_HASH,
     );
-    let user_key = checks.sealed("MasterKeyWrappedUserKey", Some(unlock.master_key_wrapped_user_key));
-    let key_id = checks.key_id("ContainedKeyId", unlock.contained_key_id);
     checks.done()?;
+    let unlock = unlock.checked()?;
     Ok(NewUnlock {
-        kdf: unlock.kdf.checked()?,
-        salt,
+        kdf: unlock.kdf,
+        salt: unlock.salt,
         hash,
-        user_key: user_key.ok_or_else(|| Problem::field("MasterKeyWrappedUserKey", "missing"))?,
-        key_id,
+        user_key: unlock.user_key,
+        key_id: unlock.key_id,
     })
 }
 

@@ -11,6 +11,7 @@ use web::Problem;
 
 /// What people read after a wrong password; clients compare the whole text.
 const WRONG_PASSWORD: &str = "Username or password is incorrect. Try again.";
+const TOO_OLD: &str = "Please update your app to continue using Bitwarden";
 const VERSION_MISSING: &str = "No client version header found, required to prevent encryption errors. Please confirm your client is supplying the header: \"Bitwarden-Client-Version\"";
 
 /// Why no token is given.
@@ -53,6 +54,12 @@ impl TokenError {
         error: "version_header_missing",
         description: VERSION_MISSING,
         message: VERSION_MISSING,
+    };
+    /// The client is older than the encryption of the account.
+    pub const CLIENT_TOO_OLD: Self = Self::Explained {
+        error: "invalid_client_version",
+        description: TOO_OLD,
+        message: TOO_OLD,
     };
     /// The client does not say what it runs on.
     pub const DEVICE_MISSING: Self = Self::Explained {

@@ -8,6 +8,7 @@ use crate::{
 use axum::http::StatusCode;
 use commands::account::device::DeviceInfo;
 use domain::{account::user::LiveUser, id::UserId, time::Timestamp};
+use read_api::account::wire;
 use serde_json::{Map, Value, json};
 use web::{
     Form, Problem,
@@ -118,18 +119,8 @@ pub fn unlock_members(user: &LiveUser) -> Map<String, Value> {
     let mut members = Map::new();
     if let Some(keys) = &user.keys {
         members.insert("PrivateKey".to_owned(), json!(keys.private_key.as_str()));
-        let pair = json!({
-            "wrappedPrivateKey": keys.private_key.as_str(),
-            "publicKey": keys.public_key,
-            "signedPublicKey": null,
-            "Object": "publicKeyEncryptionKeyPair",
-        });
-        let account_keys = json!({
-            "signatureKeyPair": null,
-            "publicKeyEncryptionKeyPair": pair,
-            "securityState": null,
-            "Object": "privateKeys",
-        });
+        let pair = (keys.public_key.as_str(), keys.private_key.as_str());
+        let account_keys = wire::private_keys("Object", pair, user.signing.as_ref());
         members.insert("AccountKeys".to_owned(), account_keys);
     }
     members.insert("Key".to_owned(), json!(key));

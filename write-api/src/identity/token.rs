@@ -81,6 +81,22 @@ struct Login<'a> {
     scopes: Vec<&'static str>,
 }
 
+/// The first version of clients that know accounts with signing keys.
+const KNOWS_SIGNING: (u32, u32, u32) = (2025, 11, 0);
+
+/// Keeps clients from accounts whose encryption came after them.
+async fn check_version(app: &WriteApi, anyone: &Anyone, found: &Found) -> Result<(), TokenError> {
+    let old = anyone
+        .client
+        .version_numbers()
+        .is_none_or(|version| version < KNOWS_SIGNING);
+    if old && found.user.signing.is_some() {
+        refused(app, anyone, found.id, Refusal::ClientVersion).await;
+        return Err(TokenError::CLIENT_TOO_OLD);
+    }
+    Ok(())
+}
+
 /// Writes a login down and answers what the client needs to go on.
 async fn signed_in(app: &WriteApi, anyone: &Anyone, login: Login<'_>) -> Result<Map<String, Value>, TokenError> {
     let Found { id, user } = login.found;

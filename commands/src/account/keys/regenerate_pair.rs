@@ -28,8 +28,13 @@ impl Command for RegenerateKeyPair {
     }
 
     fn decide(&self, user: &User, now: Timestamp) -> Result<Vec<UserEvent>, AccountError> {
-        if live(user)?.keys.as_ref() == Some(&self.keys) {
+        let user = live(user)?;
+        if user.keys.as_ref() == Some(&self.keys) {
             return Ok(vec![]);
+        }
+        if user.signing.is_some() {
+            // the public key is signed: another one would be one that nobody signed
+            return Err(AccountError::SigningDiffers);
         }
         Ok(vec![UserEvent::KeyPairSet {
             keys: Personal::of(self.user, self.keys.clone()),

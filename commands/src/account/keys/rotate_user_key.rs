@@ -1,10 +1,10 @@
-use super::NewSecret;
+use super::{AccountKeys, NewSecret};
 use crate::{
     account::{AccountError, live, secret::Proven, then},
     execute::{ExecuteError, Loaded, Transaction, Unit},
 };
 use domain::{
-    account::user::{KeyPair, LiveUser, User, UserEvent},
+    account::user::{LiveUser, User, UserEvent},
     crypto::{EncString, Kdf, fingerprint},
     id::{CipherId, FolderId, UserId},
     personal::Personal,
@@ -41,8 +41,8 @@ pub struct RotateUserKey {
     pub kdf: Kdf,
     /// The hint; none removes the one there was.
     pub hint: Option<String>,
-    /// The key pair: the public key as it was, the private key sealed anew.
-    pub keys: KeyPair,
+    /// The keys: what others know of them as it was, the rest sealed anew.
+    pub keys: AccountKeys,
     /// What was sealed anew.
     pub resealed: Resealed,
     /// All items there are.
@@ -59,27 +59,22 @@ impl RotateUserKey {
         if self.kdf != user.kdf {
             return Err(AccountError::KdfDiffers);
         }
-        if user
-            .keys
-            .as_ref()
-            .is_some_and(|keys| keys.public_key != self.keys.public_key)
-        {
-            return Err(AccountError::PublicKeyDiffers);
-        }
+        self.keys.reseal(user)?;
         // the id is that of the new key, so it need not be the one known
         let unnamed = NewSecret {
             key_id: None,
             ..self.secret.clone()
         };
         let credentials = unnamed.credentials(user, self.hint.clone())?;
-        Ok(then(events, now, |at| UserEvent::KeyRotated {
+        let events = then(events, now, |at| UserEvent::KeyRotated {
             fingerprint: fingerprint(credentials.user_key.as_str()),
             credentials: Personal::of(self.user, credentials),
-            keys: Personal::of(self.user, self.keys.clone()),
+            keys: Personal::of(self.user, self.keys.pair.clone()),
             key_id: self.secret.key_id.clone(),
             stamp: self.stamp,
             at,
-        }))
+        });
+        Ok(self.keys.set_signing(self.user, events, now))
     }
 
     fn decide_cipher(&self, loaded: &Loaded<Cipher>, now: Timestamp) -> Result<Option<CipherEvent>, AccountError> {
@@ -172,7 +167,10 @@ mod tests {
             },
             kdf: Kdf::Pbkdf2 { iterations: 700_000 },
             hint: None,
-            keys: pair(public_key),
+            keys: AccountKeys {
+                pair: pair(public_key),
+                signing: None,
+            },
             resealed: Resealed {
                 ciphers: HashMap::from([(CipherId(Uuid::from_u128(1)), (CipherKind::Login, content("new")))]),
                 folders: HashMap::new(),

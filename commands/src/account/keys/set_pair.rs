@@ -1,22 +1,21 @@
+use super::AccountKeys;
 use crate::{
     account::{AccountError, live, then},
     execute::Command,
 };
 use domain::{
-    account::user::{KeyPair, User, UserEvent},
-    crypto::fingerprint,
+    account::user::{User, UserEvent},
     id::UserId,
-    personal::Personal,
     time::Timestamp,
 };
 
-/// Gives an account its key pair. Refused when it has one, even this very one.
+/// Gives an account its keys. Refused when it has a pair, even this very one.
 #[derive(Debug, Clone)]
 pub struct SetKeyPair {
     /// Whose.
     pub user: UserId,
-    /// The pair.
-    pub keys: KeyPair,
+    /// The keys.
+    pub keys: AccountKeys,
     /// The id of the user key, if the client named it.
     pub key_id: Option<String>,
 }
@@ -34,11 +33,7 @@ impl Command for SetKeyPair {
         if user.keys.is_some() {
             return Err(AccountError::HasKeyPair);
         }
-        let events = vec![UserEvent::KeyPairSet {
-            keys: Personal::of(self.user, self.keys.clone()),
-            fingerprint: fingerprint(&self.keys.public_key),
-            at: now,
-        }];
+        let events = self.keys.set(self.user, vec![], now);
         match (&self.key_id, &user.key_id) {
             (Some(said), Some(known)) if said != known => Err(AccountError::KeyIdSet),
             (Some(said), None) => Ok(then(events, now, |at| UserEvent::UserKeyIdSet {
@@ -62,7 +57,10 @@ mod tests {
     fn a_pair_is_set_once() {
         let set = SetKeyPair {
             user: ALICE,
-            keys: pair("public"),
+            keys: AccountKeys {
+                pair: pair("public"),
+                signing: None,
+            },
             key_id: None,
         };
         given([account()]).when(set.clone()).then([pair_set("public", 2)]);

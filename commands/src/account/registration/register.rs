@@ -1,13 +1,13 @@
 use crate::{
-    account::{AccountError, address, then},
+    account::{AccountError, address, keys::AccountKeys, then},
     execute::{ExecuteError, Transaction, Unit},
 };
 use domain::{
     account::{
         address::{EmailAddress, EmailAddressEvent},
-        user::{Credentials, KeyPair, Profile, User, UserEvent},
+        user::{Credentials, Profile, User, UserEvent},
     },
-    crypto::{Kdf, fingerprint},
+    crypto::Kdf,
     id::{EmailAddressId, UserId},
     personal::Personal,
     time::Timestamp,
@@ -29,8 +29,8 @@ pub struct Register {
     pub kdf: Kdf,
     /// What they sign in with.
     pub credentials: Credentials,
-    /// The key pair; older clients make it at the first login only.
-    pub keys: Option<KeyPair>,
+    /// The keys; older clients make them at the first login only.
+    pub keys: Option<AccountKeys>,
     /// The id of the user key, if the client named it.
     pub key_id: Option<String>,
     /// The first security stamp.
@@ -49,11 +49,7 @@ impl Register {
             at: now,
         }];
         if let Some(keys) = &self.keys {
-            events = then(events, now, |at| UserEvent::KeyPairSet {
-                keys: Personal::of(self.user, keys.clone()),
-                fingerprint: fingerprint(&keys.public_key),
-                at,
-            });
+            events = keys.set(self.user, events, now);
         }
         if let Some(key_id) = &self.key_id {
             events = then(events, now, |at| UserEvent::UserKeyIdSet {

@@ -9,9 +9,7 @@ use anyhow::{Result, bail};
 use domain::event::Position;
 use indicatif::{ProgressBar, ProgressStyle};
 use projections::{
-    catalog,
-    feed::Subscription,
-    generation, park,
+    catalog, generation, park,
     projector::Projector,
     rebuild::{self, Options, Progress},
     runner::Runner,
@@ -32,8 +30,11 @@ pub async fn run(config: &Config, command: Projections) -> Result<()> {
     let result = match command {
         Projections::List => list(),
         Projections::Status { json } => status(&opened, json).await,
-        Projections::Rebuild { name, verify: true } | Projections::Verify { name } => verify(&opened, name).await,
-        Projections::Rebuild { name, verify: false } => rebuild(&opened, name).await,
+        Projections::Rebuild { name, verify: true } | Projections::Verify { name } => {
+            verify(&opened, name, config.rebuild_grace).await
+        }
+        Projections::Rebuild { name, verify: false } => rebuild(&opened, name, !config.rebuild_grace.is_zero()).await,
+        Projections::Rollback { name } => rollback(&opened, name).await,
         Projections::Parked(command) => parked(&opened, command).await,
     };
     opened.close().await;
@@ -94,38 +95,53 @@ fn chosen(name: Option<String>) -> Result<Vec<Arc<dyn Projector>>> {
     }
 }
 
-async fn rebuild(opened: &Opened, name: Option<String>) -> Result<()> {
+async fn rebuild(opened: &Opened, name: Option<String>, keep: bool) -> Result<()> {
     for projector in chosen(name)? {
         let report = Report::new(projector.name());
-        rebuild::run(
-            &*projector,
-            &opened.stores.pool,
-            &opened.stores.feed(),
-            Options { swap: true },
-            &|p| report.show(p),
-        )
-        .await?;
+        let (feed, options) = (
+            opened.stores.feed_of(&*projector),
+            Options {
+                keep,
+                ..Options::default()
+            },
+        );
+        rebuild::run(&*projector, &opened.stores.pool, &feed, options, &|p| report.show(p)).await?;
         report.done();
     }
     Ok(())
 }
 
+async fn rollback(opened: &Opened, name: String) -> Result<()> {
+    for projector in chosen(Some(name))? {
+        let report = Report::new(projector.name());
+        let feed = opened.stores.feed_of(&*projector);
+        let now = rebuild::rollback(&*projector, &opened.stores.pool, &feed, &|p| report.show(p)).await?;
+        report.done();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}\tgeneration {}\tlive again", now.projector, now.number)?;
+    }
+    Ok(())
+}
+
 /// Builds beside and compares. The live tables must keep up meanwhile: by the server, else by us.
-async fn verify(opened: &Opened, name: Option<String>) -> Result<()> {
+async fn verify(opened: &Opened, name: Option<String>, grace: Duration) -> Result<()> {
     let mut differing = Vec::new();
     for projector in chosen(name)? {
-        let feed: Arc<dyn Subscription> = Arc::new(opened.stores.feed());
+        let feed = opened.stores.feed_of(&*projector);
         let runner = Runner::new(
             Arc::clone(&projector),
             opened.stores.pool.clone(),
             Arc::clone(&feed),
             None,
         );
-        let running = tokio::spawn(runner.run());
+        let running = tokio::spawn(runner.keep_retired_for(grace).run());
         first_generation(opened, projector.name()).await?;
         let report = Report::new(projector.name());
-        let options = Options { swap: false };
-        let compared = rebuild::run(&*projector, &opened.stores.pool, &*feed, options, &|progress| {
+        let options = Options {
+            swap: false,
+            ..Options::default()
+        };
+        let compared = rebuild::run(&*projector, &opened.stores.pool, &feed, options, &|progress| {
             report.show(progress)
         })
         .await;

@@ -3,6 +3,7 @@
 use super::cidr::Cidr;
 use super::{LogFormat, ServicePorts, Signups};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 use url::Url;
 
 type Parsed<T> = Result<T, String>;
@@ -114,9 +115,41 @@ pub fn number(text: &str, least: u32, most: u32) -> Parsed<u32> {
         .ok_or_else(|| format!("`{text}` is not a whole number from {least} to {most}"))
 }
 
+/// A span of time: a whole number of seconds, minutes, hours or days, as `30m`; `0` needs no unit.
+pub fn span(text: &str) -> Parsed<Duration> {
+    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+    let seconds = units.iter().find_map(|(unit, seconds)| {
+        let number = text.strip_suffix(unit)?.parse::<u32>().ok()?;
+        Some(u64::from(number) * seconds)
+    });
+    match seconds {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None if text == "0" => Ok(Duration::ZERO),
+        None => Err(format!("`{text}` is not a span of time, as 30m, 1h or 2d")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_have_a_unit() {
+        let seconds = |text| span(text).map(|span| span.as_secs());
+        assert_eq!(
+            [
+                seconds("0"),
+                seconds("0s"),
+                seconds("90s"),
+                seconds("30m"),
+                seconds("2d")
+            ],
+            [Ok(0), Ok(0), Ok(90), Ok(1_800), Ok(172_800)]
+        );
+        for wrong in ["1", "h", "-1h", "1.5h", "1 h", "forever"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn binds_are_addresses_or_off() {

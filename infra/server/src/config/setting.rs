@@ -63,6 +63,7 @@ pub const MAX_CONNECTIONS: &str = "ANNALOCK_MAX_CONNECTIONS";
 pub const TRUSTED_PROXIES: &str = "ANNALOCK_TRUSTED_PROXIES";
 pub const DATABASE_URL: &str = "ANNALOCK_DATABASE_URL";
 pub const DATABASE_CONNECTIONS: &str = "ANNALOCK_DATABASE_CONNECTIONS";
+pub const SYNC_MEMORY: &str = "ANNALOCK_SYNC_MEMORY";
 pub const POSTGRES_BIN: &str = "ANNALOCK_POSTGRES_BIN";
 pub const EVENT_STORE_URL: &str = "ANNALOCK_EVENT_STORE_URL";
 pub const REDIS_URL: &str = "ANNALOCK_REDIS_URL";
@@ -71,6 +72,7 @@ pub const SMTP_URL: &str = "ANNALOCK_SMTP_URL";
 pub const SIGNUPS: &str = "ANNALOCK_SIGNUPS";
 pub const SIGNUPS_VERIFY: &str = "ANNALOCK_SIGNUPS_VERIFY";
 pub const RATE_LIMITS: &str = "ANNALOCK_RATE_LIMITS";
+pub const REBUILD_GRACE: &str = "ANNALOCK_REBUILD_GRACE";
 pub const SIGNING_KEY: &str = "ANNALOCK_SIGNING_KEY";
 pub const LOG: &str = "ANNALOCK_LOG";
 pub const LOG_FORMAT: &str = "ANNALOCK_LOG_FORMAT";
@@ -138,6 +140,11 @@ pub const SETTINGS: &[Setting] = &[
         "connections to the database each process may open",
     ),
     plain(
+        SYNC_MEMORY,
+        "`64`",
+        "MiB of answers to `/sync` in memory, kept or on their way; further ones go out as slowly as clients read them, four at once",
+    ),
+    plain(
         POSTGRES_BIN,
         "newest found in `/usr/lib/postgresql/*/bin` or on `PATH`",
         "folder with `initdb` and `postgres` for the private PostgreSQL",
@@ -173,6 +180,11 @@ pub const SETTINGS: &[Setting] = &[
         "whether a mail address must be proved before an account is made",
     ),
     plain(RATE_LIMITS, "`on`", "`off` for load tests"),
+    plain(
+        REBUILD_GRACE,
+        "`1h`",
+        "how long the tables a rebuild replaced are kept up to date, to go back to them: `30m`, `2d`; `0` = not at all",
+    ),
     secret(
         SIGNING_KEY,
         "made in the data folder (`keys`)",

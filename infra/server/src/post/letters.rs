@@ -202,3 +202,6 @@ const FIRST_DEVICE_MILLIS: i64 = 10 * 60_000;
 fn ip(stored: &StoredEvent) -> Option<IpAddr> {
     serde_json::from_slice::<Meta>(&stored.meta).ok()?.ip?.known().copied()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,13 @@
 //! The requests that make an account, checked.
 
 use crate::account::{
+    account_keys::AccountKeysRequest,
     check::Checks,
     keys::pair,
     unlock::{AuthenticationData, UnlockData, agreed, checked_kdf},
 };
-use domain::{
-    account::user::KeyPair,
-    crypto::{EncString, Kdf},
-};
+use commands::account::keys::AccountKeys;
+use domain::crypto::{EncString, Kdf};
 use serde::Deserialize;
 use web::{Answer, Problem};
 
@@ -26,8 +25,8 @@ pub struct NewAccount {
     pub user_key: EncString,
     /// How the client makes the master key.
     pub kdf: Kdf,
-    /// The key pair; the oldest clients make it at the first login.
-    pub keys: Option<KeyPair>,
+    /// The keys; the oldest clients make them at the first login.
+    pub keys: Option<AccountKeys>,
     /// The id of the user key, if the client named it.
     pub key_id: Option<String>,
     /// The password hint.
@@ -42,14 +41,12 @@ struct FlatKeys {
     encrypted_private_key: Option<String>,
 }
 
-/// `AccountKeysRequestModel`, as far as accounts here have it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AccountKeys {
-    user_key_encrypted_account_private_key: Option<String>,
-    account_public_key: Option<String>,
-    signature_key_pair: Option<serde_json::Value>,
-    security_state: Option<serde_json::Value>,
+impl FlatKeys {
+    fn checked(self, checks: &mut Checks) -> Option<AccountKeys> {
+        let public = ("PublicKey", self.public_key);
+        let private = ("EncryptedPrivateKey", self.encrypted_private_key);
+        pair(checks, public, private).map(|pair| AccountKeys { pair, signing: None })
+    }
 }
 
 /// `RegisterFinishRequestModel`.
@@ -64,7 +61,7 @@ pub struct FinishRequest {
     master_password_hint: Option<String>,
     user_symmetric_key: Option<String>,
     user_asymmetric_keys: Option<FlatKeys>,
-    account_keys: Option<AccountKeys>,
+    account_keys: Option<AccountKeysRequest>,
     kdf: Option<i64>,
     kdf_iterations: Option<i64>,
     kdf_memory: Option<i64>,
@@ -105,25 +102,11 @@ impl FinishRequest {
         Ok((account, token))
     }
 
-    fn keys(&mut self, checks: &mut Checks) -> Option<KeyPair> {
+    fn keys(&mut self, checks: &mut Checks) -> Option<AccountKeys> {
         match (self.user_asymmetric_keys.take(), self.account_keys.take()) {
-            (_, Some(keys)) if keys.signature_key_pair.is_some() || keys.security_state.is_some() => {
-                checks.wrong("AccountKeys", "V2 encryption is not supported by this server.");
-                None
-            }
-            (Some(keys), _) => pair(
-                checks,
-                ("PublicKey", keys.public_key),
-                ("EncryptedPrivateKey", keys.encrypted_private_key),
-            ),
-            (None, Some(keys)) => pair(
-                checks,
-                ("AccountPublicKey", keys.account_public_key),
-                (
-                    "UserKeyEncryptedAccountPrivateKey",
-                    keys.user_key_encrypted_account_private_key,
-                ),
-            ),
+            (None, Some(keys)) => keys.checked(checks),
+            (Some(_), Some(keys)) if keys.is_v2() => keys.checked(checks),
+            (Some(keys), _) => keys.checked(checks),
             (None, None) => {
                 checks.wrong("", "PublicKey and WrappedPrivateKey not found in RequestModel");
                 None
@@ -229,13 +212,7 @@ impl SingleStepRequest {
         let email = checks.email("Email", self.email.as_deref());
         let name = checks.text("Name", self.name, 50);
         let hint = checks.text("MasterPasswordHint", self.master_password_hint, 50);
-        let keys = self.keys.and_then(|keys| {
-            pair(
-                &mut checks,
-                ("PublicKey", keys.public_key),
-                ("EncryptedPrivateKey", keys.encrypted_private_key),
-            )
-        });
+        let keys = self.keys.and_then(|keys| keys.checked(&mut checks));
         checks.done()?;
         let password = flat_password(
             self.master_password_hash,

@@ -1,6 +1,6 @@
 //! Signing in with the API key of an account. It does not unlock: the master password is still needed for that.
 
-use super::{Login, refused, scopes_of, signed_in};
+use super::{Login, check_version, refused, scopes_of, signed_in};
 use crate::{
     WriteApi,
     account::limit,
@@ -24,6 +24,7 @@ pub(super) async fn sign_in(app: &WriteApi, anyone: &Anyone, form: &Form) -> Res
     };
     let scopes = scopes_of(form, &["api"])?;
     let found = prove(app, anyone, id, secret).await?;
+    check_version(app, anyone, &found).await?;
     let login = Login {
         found: &found,
         device: device_of(form)?,

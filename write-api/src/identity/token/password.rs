@@ -1,6 +1,6 @@
 //! Signing in with the master password.
 
-use super::{Login, client_of, refused, scopes_of, signed_in};
+use super::{Login, check_version, client_of, refused, scopes_of, signed_in};
 use crate::{
     WriteApi,
     account::{check::MAX_HASH, limit},
@@ -32,6 +32,7 @@ pub(super) async fn sign_in(app: &WriteApi, anyone: &Anyone, form: &Form) -> Res
         refused(app, anyone, found.id, Refusal::ClientVersion).await;
         return Err(TokenError::VERSION_MISSING);
     }
+    check_version(app, anyone, &found).await?;
     let login = Login {
         found: &found,
         device: device_of(form)?,

@@ -1,0 +1,71 @@
+//! Putting a generation in the place of the live one.
+
+use super::{
+    RebuildError,
+    build::{self, Build},
+};
+use crate::{generation, projector::ProjectorError, runner::RunError};
+use domain::event::Position;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use std::time::Duration;
+
+/// How long the swap waits for a lock before it lets others pass and tries again.
+const LOCK: &str = "200ms";
+/// How often it tries.
+const TRIES: usize = 100;
+/// Events applied at once while the live tables are locked.
+const BATCH: usize = 2_000;
+
+impl Build<'_> {
+    /// Puts this generation in the place of the live one: both checkpoints are locked, what came meanwhile is applied, the
+    /// views are pointed here. Readers see one or the other. The one that was live is retired.
+    pub(super) async fn swap(&mut self) -> Result<(), RebuildError> {
+        for _ in 0..TRIES {
+            self.catch_up(None).await?;
+            match self.try_swap().await {
+                Err(RebuildError::Run(RunError::Database(sqlx::Error::Database(e))))
+                    if e.code().as_deref() == Some("55P03") =>
+                {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                // caught up with outside the lock, where it can be parked
+                Err(RebuildError::Run(RunError::Database(e))) if !ProjectorError::is_transient_database(&e) => {}
+                Err(RebuildError::Event { .. }) => {}
+                other => return other,
+            }
+        }
+        Err(RebuildError::Busy)
+    }
+
+    async fn try_swap(&mut self) -> Result<(), RebuildError> {
+        let mut tx = self.connection.begin().await?;
+        tx.execute(AssertSqlSafe(format!("set local lock_timeout = '{LOCK}'")))
+            .await?;
+        let live: Option<(i64, i32)> = sqlx::query_as(
+            "select position, version from projection.generation where projector = $1 and state = 'live' for update",
+        )
+        .bind(self.projector.name())
+        .fetch_optional(&mut *tx)
+        .await?;
+        // remembered only once it is committed: a swap that was refused leaves nothing applied
+        let mut generation = self.generation.clone();
+        while live.is_some_and(|(live, _)| generation.position < Position(live as u64)) {
+            let position = generation.position;
+            let batch = self.feed.next(position, BATCH).await?;
+            let (projector, blocked) = (self.projector, &self.blocked);
+            build::apply(&mut tx, projector, &generation, blocked, &batch.events, batch.next)
+                .await
+                .map_err(|fault| fault.refusal(position))?;
+            generation.position = batch.next;
+        }
+        let same_version = live.is_some_and(|(_, version)| version == generation.version);
+        let statements = generation::swap(self.projector, &generation, same_version);
+        tx.execute(AssertSqlSafe(statements)).await?;
+        tx.commit().await?;
+        self.generation = generation::Generation {
+            state: generation::LIVE.to_owned(),
+            ..generation
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! How often secrets may be guessed and letters asked for. A server of their own, for the others have no limits.
+
+use serde_json::json;
+use std::time::Instant;
+use tests::client::{Account, Answer, Client};
+use tests::server::Server;
+
+async fn limited() -> Server {
+    Server::start_with(&[("ANNALOCK_RATE_LIMITS", "on")]).await
+}
+
+/// Panics unless the answer is 429 and says when to come back.
+#[track_caller]
+fn assert_too_many(answer: &Answer) {
+    assert_eq!(answer.status, 429, "{}: {}", answer.what, answer.text);
+    assert!(
+        answer.headers.contains_key("retry-after"),
+        "{}: no Retry-After",
+        answer.what
+    );
+}
+
+/// How many of these answers are a refusal of what was guessed, and not of guessing.
+#[track_caller]
+fn looked_at(answers: &[Answer]) -> usize {
+    let (looked_at, rest): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 400);
+    rest.into_iter().for_each(assert_too_many);
+    looked_at.len()
+}
+
+/// Sends the same wrong secret many times at once.
+async fn guesses(client: &Client, path: &str, body: &serde_json::Value) -> Vec<Answer> {
+    futures::future::join_all((0..40).map(|_| client.post(path, body))).await
+}
+
+#[tokio::test]
+async fn letters_are_asked_for_five_times_an_hour_whether_there_is_an_account_or_not() {
+    let server = limited().await;
+    let (account, client) = server.member("hint").await;
+    let client = client.signed_out();
+    for (path, email) in [
+        ("/api/accounts/password-hint", account.email.clone()),
+        ("/api/accounts/delete-recover", Account::new("nobody").email),
+    ] {
+        for _ in 0..5 {
+            client.post(path, &json!({"email": email})).await.ok_empty();
+        }
+        assert_too_many(&client.post(path, &json!({"email": email})).await);
+        // in another spelling it is the same address
+        assert_too_many(&client.post(path, &json!({"email": email.to_uppercase()})).await);
+    }
+}
+
+#[tokio::test]
+async fn guesses_of_a_password_are_counted_even_when_they_come_all_at_once() {
+    let server = limited().await;
+    let (account, client) = server.member("guessed").await;
+    let started = Instant::now();
+    let wrong = json!({"masterPasswordHash": "bm90IHRoZSBwYXNzd29yZCBoYXNo"});
+    let answers = guesses(&client, "/api/accounts/verify-password", &wrong).await;
+    // ten at once, and one more every thirty seconds
+    let most = 10 + usize::try_from(started.elapsed().as_secs() / 30).unwrap();
+    let looked_at = looked_at(&answers);
+    assert!((10..=most).contains(&looked_at), "{looked_at} guesses were looked at");
+    // what proves the same elsewhere counts together with it: codes, other routes, and the right password too
+    for (path, body) in [
+        ("/api/accounts/verify-otp", json!({"otp": "00000000"})),
+        (
+            "/api/accounts/api-key",
+            json!({"masterPasswordHash": account.password_hash()}),
+        ),
+        (
+            "/api/accounts/delete",
+            json!({"masterPasswordHash": account.password_hash()}),
+        ),
+        (
+            "/api/ciphers/purge",
+            json!({"masterPasswordHash": account.password_hash()}),
+        ),
+    ] {
+        assert_too_many(&client.post(path, &body).await);
+    }
+}
+
+#[tokio::test]
+async fn guesses_of_a_login_are_counted_even_when_they_come_all_at_once() {
+    let server = limited().await;
+    let (account, client) = server.member("guessed").await;
+    let tries = (0..30).map(|_| client.try_login(&account.email, "bm90IHRoZSBwYXNzd29yZCBoYXNo"));
+    let started = Instant::now();
+    let answers = futures::future::join_all(tries).await;
+    let most = 10 + usize::try_from(started.elapsed().as_secs() / 30).unwrap();
+    let looked_at = looked_at(&answers);
+    assert!(looked_at <= most, "{looked_at} guesses were looked at");
+    assert_too_many(&client.try_login(&account.email, &account.password_hash()).await);
+    // another account is not locked out by that
+    server.member("bystander").await;
+}
+
+#[tokio::test]
+async fn guesses_of_the_code_for_another_address_are_counted() {
+    let server = limited().await;
+    let (account, client) = server.member("moved").await;
+    let wished = Account::new("wished").email;
+    let ask = json!({"masterPasswordHash": account.password_hash(), "newEmail": wished});
+    client.post("/api/accounts/email-token", &ask).await.ok_empty();
+    let guess = json!({
+        "masterPasswordHash": account.password_hash(), "newEmail": wished, "token": "00000000",
+        "newMasterPasswordHash": account.password_hash(), "key": account.wrapped_user_key(),
+    });
+    let started = Instant::now();
+    let mut looked_at = 0;
+    for _ in 0..12 {
+        let answer = client.post("/api/accounts/email", &guess).await;
+        match answer.status {
+            400 => looked_at += 1,
+            _ => assert_too_many(&answer),
+        }
+    }
+    assert!(
+        looked_at <= 5 + started.elapsed().as_secs() / 60,
+        "{looked_at} guesses were looked at"
+    );
+}
