@@ -136,9 +136,9 @@ pub async fn user_state(live: &Live, pool: &PgPool, user: UserId) -> Answer<Opti
         return Ok(known);
     }
     let ticket = live.will_load(user);
-    let state = read::user_state(pool, user).await.map_err(unavailable)?;
-    live.loaded(ticket, state);
-    Ok(state)
+    let parts = read::user_state(pool, user).await.map_err(unavailable)?;
+    live.loaded(ticket, parts.as_ref());
+    Ok(parts.map(|parts| parts.whole()))
 }
 
 /// 503 for a database that cannot be asked; logged here, once.

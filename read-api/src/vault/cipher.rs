@@ -8,7 +8,7 @@ use axum::{
 };
 use domain::id::{CipherId, FolderId, UserId};
 use projections::sync::{
-    cipher::{CipherLine, CipherRow},
+    cipher::{CipherLine, CipherRow, Holder},
     read,
 };
 use std::collections::HashSet;
@@ -107,7 +107,8 @@ impl ReadApi {
                 .pop()
                 .map(|(_, row)| row),
         };
-        row.filter(|row| row.owner == user).ok_or_else(Problem::not_found)
+        row.filter(|row| row.owner == Holder::Person(user))
+            .ok_or_else(Problem::not_found)
     }
 
     /// An item of `user` as an answer.
@@ -116,15 +117,15 @@ impl ReadApi {
     /// As [`ReadApi::cipher`].
     pub async fn cipher_answer(&self, user: UserId, id: CipherId, shape: Shape) -> Answer<Response> {
         let row = self.cipher(user, id).await?;
-        self.row_answer(&row, shape).await
+        self.row_answer(user, &row, shape).await
     }
 
     /// A row as an answer.
     ///
     /// # Errors
     /// 503 if its folder cannot be looked up.
-    pub async fn row_answer(&self, row: &CipherRow, shape: Shape) -> Answer<Response> {
-        let folder = self.present(row.owner, row.folder).await?;
+    pub async fn row_answer(&self, user: UserId, row: &CipherRow, shape: Shape) -> Answer<Response> {
+        let folder = self.present(user, row.folder).await?;
         let mut body = Vec::with_capacity(row.content.len() + 1024);
         render(&mut body, &row.line(), shape, folder);
         Ok(json_response(body))
@@ -143,7 +144,11 @@ impl ReadApi {
             .collect();
         let folders = self.folder_ids(user).await?;
         let mut list = ListWriter::new();
-        for row in ids.iter().filter_map(|id| rows.get(id)).filter(|row| row.owner == user) {
+        for row in ids
+            .iter()
+            .filter_map(|id| rows.get(id))
+            .filter(|row| row.owner == Holder::Person(user))
+        {
             let folder = row.folder.filter(|id| folders.contains(id));
             list.push(|out| render(out, &row.line(), shape, folder));
         }

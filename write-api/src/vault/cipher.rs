@@ -127,7 +127,9 @@ async fn file(
 async fn answer(app: &WriteApi, caller: &Caller, id: CipherId, done: &Done<Cipher>) -> Answer<Response> {
     app.acknowledge(caller.id, done.position).await;
     let cipher = done.value.of(caller.id).ok_or_else(Problem::not_found)?;
-    app.read.row_answer(&CipherRow::of(id, cipher), Shape::Full).await
+    app.read
+        .row_answer(caller.id, &CipherRow::of(id, cipher), Shape::Full)
+        .await
 }
 
 async fn change<C>(app: &WriteApi, caller: &Caller, command: C) -> Answer<Response>
