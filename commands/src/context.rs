@@ -1,7 +1,7 @@
 //! Who asks, and from where: handed along with each command and written into the metadata of its events.
 
 use domain::{
-    id::{CommandId, DeviceId, SubjectId, UserId},
+    id::{CommandId, DeviceId, OrganizationId, SubjectId, UserId},
     meta::{Actor, Meta, Origin},
     personal::Personal,
 };
@@ -32,6 +32,8 @@ pub struct Context {
     pub correlation: Uuid,
     /// The event that led to the command.
     pub causation: Option<Uuid>,
+    /// Organizations in whose log it shall be seen.
+    pub organizations: Vec<OrganizationId>,
 }
 
 impl Context {
@@ -47,6 +49,7 @@ impl Context {
             ip: None,
             correlation,
             causation,
+            organizations: Vec::new(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Context {
             command,
             correlation: self.correlation,
             causation: self.causation,
+            organizations: self.organizations.clone(),
         }
     }
 }
