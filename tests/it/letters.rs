@@ -78,9 +78,20 @@ async fn an_account_is_opened_and_proved_and_closed_by_letters() {
     client.login(&account).await;
     assert_eq!(client.sync().await["profile"]["emailVerified"], true);
 
+    let taken = Account::new("taken");
+    client.signed_out().verification_token(&taken).await;
+    let token = parameter(&arrived(&sink, &taken.email, "finish-signup").await, "token");
+    client.post(finish, &taken.finish_request(&token)).await.ok();
+
     // a second time: the same answer, and no letter
     let answer = client.verification_token(&account).await;
     assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+
+    // an address somebody has: the same answer, nothing there, and the notice where it does no harm
+    let ask = json!({"masterPasswordHash": account.password_hash(), "newEmail": taken.email});
+    client.post("/api/accounts/email-token", &ask).await.ok_empty();
+    arrived(&sink, &account.email, "not changed").await;
+    assert_eq!(found(&sink, &taken.email, "code"), Vec::<String>::new());
 
     // another address
     let mut moved = Account::with(&format!("new-{}", account.email), &account.password, account.kdf);

@@ -38,6 +38,13 @@ pub enum Letter {
         /// How long it is good for.
         valid_minutes: u32,
     },
+    /// To the present address: the new one that was wished for belongs to another account.
+    EmailTaken {
+        /// When.
+        time: Timestamp,
+        /// From where.
+        ip: Option<IpAddr>,
+    },
     /// To the old address: it is no longer the one of the account.
     EmailChanged {
         /// When.
@@ -186,6 +193,7 @@ impl Letter {
             Self::VerifyRegistration { .. } => "verify_registration",
             Self::VerifyEmail { .. } => "verify_email",
             Self::ChangeEmail { .. } => "change_email",
+            Self::EmailTaken { .. } => "email_taken",
             Self::EmailChanged { .. } => "email_changed",
             Self::NewDeviceLogin { .. } => "new_device_login",
             Self::NewDeviceCode { .. } => "new_device_code",

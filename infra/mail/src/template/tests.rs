@@ -22,6 +22,7 @@ fn letters(text: &str) -> Vec<Letter> {
             code: text.clone(),
             valid_minutes: 15,
         },
+        Letter::EmailTaken { time, ip },
         Letter::EmailChanged { time, ip },
         Letter::NewDeviceLogin {
             device: text.clone(),

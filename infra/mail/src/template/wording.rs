@@ -49,6 +49,10 @@ pub(super) fn draft(letter: &Letter, site: &Site) -> Draft {
             .text("Your account was signed in to with a device it did not know.")
             .facts(Some(device), *ip, Some(*time))
             .text(NOT_YOU),
+        Letter::EmailTaken { time, ip } => Draft::new("Your e-mail address was not changed")
+            .text("Somebody asked to change the e-mail address of your account. The new address belongs to another account already, so no code was sent to it.")
+            .facts(None, *ip, Some(*time))
+            .text(NOT_YOU),
         Letter::EmailChanged { time, ip } => Draft::new("Your e-mail address was changed")
             .text("The e-mail address of your account was changed. This one no longer belongs to it, and you will get no more letters here.")
             .facts(None, *ip, Some(*time))

@@ -123,6 +123,13 @@ impl Letters {
                     },
                 )
             }),
+            E::EmailChangeRequested { taken: true, at, .. } => to(
+                &user.email,
+                Letter::EmailTaken {
+                    time: *at,
+                    ip: ip(stored),
+                },
+            ),
             E::EmailVerificationRequested { .. } => {
                 let token = proof::account_token(&*self.proofs, TokenPurpose::VerifyEmail, id, stamp, now);
                 to(&user.email, Letter::VerifyEmail { user: id, token })
