@@ -7,6 +7,7 @@ pub mod config;
 pub mod device;
 pub mod health;
 pub mod openid;
+pub mod organization;
 pub mod sync;
 pub mod vault;
 
@@ -153,6 +154,7 @@ pub fn api_routes() -> Routes<ReadApi> {
         .merge(vault::routes())
         .merge(account::routes())
         .merge(device::routes())
+        .merge(organization::routes())
         .merge(config::routes())
         .merge(health::routes())
 }

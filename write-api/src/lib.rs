@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod identity;
+pub mod organization;
 pub mod vault;
 
 use account::AccountPorts;
@@ -136,7 +137,7 @@ impl WriteApi {
 
 /// All write routes of the API service.
 pub fn api_routes() -> Routes<WriteApi> {
-    vault::routes().merge(account::routes())
+    vault::routes().merge(account::routes()).merge(organization::routes())
 }
 
 /// All write routes of the identity service.

@@ -1,6 +1,7 @@
 //! Questions about organizations, through the views of schema `read`.
 
 use super::{
+    account::{AccountView, Accounts},
     cipher::{CipherLine, CipherRow, Ciphers, read_ids},
     collection::{CollectionRow, Collections, GrantRow, Grants},
     filing::{FilingRow, Filings},
@@ -81,6 +82,17 @@ pub async fn memberships_of(
             Ok((MembershipId(id), membership, view))
         })
         .collect()
+}
+
+/// Some accounts.
+pub async fn accounts(
+    connection: impl PgExecutor<'_>,
+    users: &[UserId],
+) -> Result<Vec<(UserId, AccountView)>, sqlx::Error> {
+    let ids: Vec<Uuid> = users.iter().map(|id| id.0).collect();
+    let statement = sqlx::query(select::<Accounts>("where user_id = any($1)")).bind(ids);
+    let rows = all::<Accounts>(connection, statement).await?;
+    Ok(rows.into_iter().map(|(id, row)| (UserId(id), row)).collect())
 }
 
 /// The memberships of an organization, oldest first.

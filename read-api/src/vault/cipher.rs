@@ -6,7 +6,10 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use domain::id::{CipherId, FolderId, UserId};
+use domain::{
+    id::{CipherId, CollectionId, FolderId, UserId},
+    organization::access::ItemRights,
+};
 use projections::sync::{
     cipher::{CipherLine, CipherRow, Holder},
     read,
@@ -46,8 +49,51 @@ impl Shape {
 /// What of a personal item does not depend on it: its owner may do everything.
 const OWN: &str = r#","edit":true,"viewPassword":true,"permissions":{"delete":true,"restore":true}"#;
 
-/// Appends an item as JSON. `folder` is where the owner files it, if that folder is there.
+/// Appends a person's own item as JSON. `folder` is where the owner files it, if that folder is there.
 pub fn render(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape, folder: Option<FolderId>) {
+    begin(out, row, shape);
+    if shape != Shape::Mini {
+        put_filing(out, row, folder);
+        out.extend_from_slice(OWN.as_bytes());
+    }
+    if shape == Shape::Details {
+        out.extend_from_slice(br#","collectionIds":[]"#);
+    }
+    out.push(b'}');
+}
+
+/// Appends an organization's item as JSON (`cipherDetails`), for somebody with `rights` to whom it is in `collections`.
+/// Filed as `row` says.
+pub fn render_shared<'c>(
+    out: &mut Vec<u8>,
+    row: &CipherLine<'_>,
+    shape: Shape,
+    rights: ItemRights,
+    collections: impl Iterator<Item = &'c CollectionId>,
+) {
+    begin(out, row, shape);
+    if shape != Shape::Mini {
+        put_filing(out, row, row.folder);
+        let word = |yes: bool| if yes { "true" } else { "false" };
+        let (edit, view, delete) = (word(rights.edit), word(rights.view_password), word(rights.delete));
+        let text =
+            format!(r#","edit":{edit},"viewPassword":{view},"permissions":{{"delete":{delete},"restore":{delete}}}"#);
+        out.extend_from_slice(text.as_bytes());
+    }
+    if shape == Shape::Details {
+        out.extend_from_slice(br#","collectionIds":["#);
+        for (index, id) in collections.enumerate() {
+            out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
+            out.extend_from_slice(id.0.hyphenated().encode_lower(&mut [0; 36]).as_bytes());
+            out.push(b'"');
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
+}
+
+/// What every shape has.
+fn begin(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape) {
     let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
     put(r#"{"object":""#);
     put(shape.object());
@@ -55,36 +101,33 @@ pub fn render(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape, folder: Opt
     put(row.frame);
     put(",");
     put(row.content);
-    if shape != Shape::Mini {
-        put(r#","folderId":"#);
-        match folder {
-            Some(id) => {
-                put("\"");
-                put(id.0.hyphenated().encode_lower(&mut [0; 36]));
-                put("\"");
-            }
-            None => put("null"),
+}
+
+fn put_filing(out: &mut Vec<u8>, row: &CipherLine<'_>, folder: Option<FolderId>) {
+    let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
+    put(r#","folderId":"#);
+    match folder {
+        Some(id) => {
+            put("\"");
+            put(id.0.hyphenated().encode_lower(&mut [0; 36]));
+            put("\"");
         }
-        put(if row.favorite {
-            r#","favorite":true"#
-        } else {
-            r#","favorite":false"#
-        });
-        put(r#","archivedDate":"#);
-        match row.archived {
-            Some(at) => {
-                put("\"");
-                put(&at.iso());
-                put("\"");
-            }
-            None => put("null"),
+        None => put("null"),
+    }
+    put(if row.favorite {
+        r#","favorite":true"#
+    } else {
+        r#","favorite":false"#
+    });
+    put(r#","archivedDate":"#);
+    match row.archived {
+        Some(at) => {
+            put("\"");
+            put(&at.iso());
+            put("\"");
         }
-        put(OWN);
+        None => put("null"),
     }
-    if shape == Shape::Details {
-        put(r#","collectionIds":[]"#);
-    }
-    put("}");
 }
 
 /// Ready-made JSON as an answer.
