@@ -4,6 +4,7 @@ mod accept;
 mod change;
 mod confirm;
 mod end;
+pub mod invitation;
 mod invite;
 mod recovery;
 mod revoke;

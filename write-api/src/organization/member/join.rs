@@ -12,13 +12,12 @@ use crate::{
 use axum::extract::State;
 use commands::{
     account::find,
-    organization::member::{AcceptInvitation, EnrolInRecovery, Invitation, InviteMembers},
-    ports::{About, TokenPurpose},
+    organization::member::{AcceptInvitation, EnrolInRecovery, Invitation, InviteMembers, invitation},
+    ports::About,
 };
 use domain::{
     id::{GroupId, MembershipId, OrganizationId, UserId},
     organization::role::Permissions,
-    time::Timestamp,
 };
 use serde::Deserialize;
 use web::{Answer, Body, Caller, PathId, PathIds, Problem, Routes};
@@ -117,19 +116,9 @@ async fn accept(
     ids: PathIds<OrganizationId, MembershipId>,
     Body(request): Body<AcceptRequest>,
 ) -> Answer<()> {
-    let invalid = || Problem::bad_request("Invalid token.");
-    let now = app.executor.now();
-    let said = app.account.proofs.open(
-        TokenPurpose::Invitation,
-        request.token.as_deref().unwrap_or_default(),
-        now,
-    );
-    let said = said.ok_or_else(invalid)?;
-    let (membership, invited) = said.split_once('|').ok_or_else(invalid)?;
-    let invited: i64 = invited.parse().map_err(|_| invalid())?;
-    if membership.parse() != Ok(ids.1) {
-        return Err(invalid());
-    }
+    let token = request.token.unwrap_or_default();
+    let invited = invitation::invited(app.account.proofs.as_ref(), ids.1, &token, app.executor.now());
+    let invited = invited.ok_or_else(|| Problem::bad_request("Invalid token."))?;
     let mut checks = Checks::new();
     let recovery = match request.reset_password_key.filter(|key| !key.is_empty()) {
         Some(key) => checks.sealed("ResetPasswordKey", Some(key)),
@@ -146,7 +135,7 @@ async fn accept(
         organization: ids.0,
         membership: ids.1,
         user: caller.id,
-        invited: Timestamp(invited),
+        invited,
         forbidden: rules.forbids(&app, &caller, caller.id).await?,
         recovery: recovery.filter(|_| rules.enrolls),
     };
