@@ -2,6 +2,7 @@
 
 pub mod collection;
 pub mod group;
+pub mod item;
 pub mod member;
 pub mod policy;
 pub mod wire;
@@ -31,6 +32,7 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/accounts/organizations", list)
         .merge(collection::routes())
         .merge(group::routes())
+        .merge(item::routes())
         .merge(member::routes())
         .merge(policy::routes())
 }

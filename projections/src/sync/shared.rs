@@ -13,7 +13,7 @@ use super::{
 };
 use crate::table::Table;
 use domain::{
-    id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, UserId},
+    id::{CipherId, CollectionId, FilingId, GroupId, MembershipId, OrganizationId, UserId},
     organization::{
         access::Standing,
         grant::{Grantee, Rights},
@@ -230,6 +230,16 @@ pub async fn filings_of(connection: impl PgExecutor<'_>, user: UserId) -> Result
     let statement = sqlx::query(select::<Filings>("where user_id = $1")).bind(user.0);
     let rows = all::<Filings>(connection, statement).await?;
     Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// How a person files one item of an organization.
+pub async fn filing(
+    connection: impl PgExecutor<'_>,
+    user: UserId,
+    cipher: CipherId,
+) -> Result<Option<FilingRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Filings>("where filing_id = $1")).bind(FilingId::of(user, cipher).0);
+    Ok(one::<Filings>(connection, statement).await?.map(|(_, row)| row))
 }
 
 /// Rights of a person in the collections of all organizations they are confirmed in: their own and their groups', the more

@@ -8,11 +8,12 @@ use axum::{
 };
 use domain::{
     id::{CipherId, CollectionId, FolderId, UserId},
-    organization::access::ItemRights,
+    organization::access::{ItemRights, Standing},
 };
 use projections::sync::{
     cipher::{CipherLine, CipherRow, Holder},
-    read,
+    filing::FilingRow,
+    read, shared,
 };
 use std::collections::HashSet;
 use web::{Answer, Caller, PathId, Problem, Routes};
@@ -141,26 +142,70 @@ impl ReadApi {
     /// # Errors
     /// 404 if there is none or it is somebody else's.
     pub async fn cipher(&self, user: UserId, id: CipherId) -> Answer<CipherRow> {
+        let row = self.any_cipher(user, id).await?;
+        if row.owner == Holder::Person(user) {
+            Ok(row)
+        } else {
+            Err(Problem::not_found())
+        }
+    }
+
+    /// An item that `user` may read, theirs or an organization's, as an answer.
+    ///
+    /// # Errors
+    /// 404 if there is none, or not for them.
+    pub async fn cipher_answer(&self, user: UserId, id: CipherId, shape: Shape) -> Answer<Response> {
+        let row = self.any_cipher(user, id).await?;
+        match row.owner {
+            Holder::Person(owner) if owner == user => self.row_answer(user, &row, shape).await,
+            Holder::Person(_) => Err(Problem::not_found()),
+            Holder::Organization(organization) => {
+                let pool = self.fresh(user).await?;
+                let mut connection = pool.acquire().await.map_err(unavailable)?;
+                let about = shared::About::Collections(&row.collections);
+                let standing = shared::standing(&mut connection, user, organization, about).await;
+                let standing = standing.map_err(unavailable)?.ok_or_else(Problem::not_found)?;
+                drop(connection);
+                let filing = shared::filing(pool, user, id).await.map_err(unavailable)?;
+                self.shared_answer(&standing, &row, filing.as_ref(), shape).await
+            }
+        }
+    }
+
+    /// An item of an organization as an answer for one of its members.
+    ///
+    /// # Errors
+    /// 404 if it is not for them to read.
+    pub async fn shared_answer(
+        &self,
+        standing: &Standing,
+        row: &CipherRow,
+        filing: Option<&FilingRow>,
+        shape: Shape,
+    ) -> Answer<Response> {
+        let rights = standing.over_item(&row.collections);
+        if !rights.read {
+            return Err(Problem::not_found());
+        }
+        let mut line = row.line();
+        if let Some(filing) = filing {
+            line.folder = self.present(standing.user, filing.folder).await?;
+            (line.favorite, line.archived) = (filing.favorite, filing.archived);
+        }
+        let shown = row.collections.iter().filter(|id| standing.assigned(**id).is_some());
+        let mut body = Vec::with_capacity(row.content.len() + 1024);
+        render_shared(&mut body, &line, shape, rights, shown);
+        Ok(json_response(body))
+    }
+
+    /// An item, whosever it is.
+    async fn any_cipher(&self, user: UserId, id: CipherId) -> Answer<CipherRow> {
         let pool = self.fresh(user).await?;
         let row = match self.live.cipher(id.0) {
             Some(known) => known,
-            None => read::ciphers(pool, &[id.0])
-                .await
-                .map_err(unavailable)?
-                .pop()
-                .map(|(_, row)| row),
+            None => shared::cipher(pool, id).await.map_err(unavailable)?,
         };
-        row.filter(|row| row.owner == Holder::Person(user))
-            .ok_or_else(Problem::not_found)
-    }
-
-    /// An item of `user` as an answer.
-    ///
-    /// # Errors
-    /// As [`ReadApi::cipher`].
-    pub async fn cipher_answer(&self, user: UserId, id: CipherId, shape: Shape) -> Answer<Response> {
-        let row = self.cipher(user, id).await?;
-        self.row_answer(user, &row, shape).await
+        row.ok_or_else(Problem::not_found)
     }
 
     /// A row as an answer.
