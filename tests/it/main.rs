@@ -12,6 +12,7 @@ mod letters;
 mod limits;
 mod malformed;
 mod operations;
+mod organization;
 mod processes;
 mod projections;
 mod shape;

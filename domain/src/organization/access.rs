@@ -85,7 +85,11 @@ impl Standing {
                 delete: true,
             };
         }
-        self.over_item(collections)
+        // without that, admins have what their own collections give; others do not look here
+        if self.role.is_admin() || self.role.permissions().edit_any_collection {
+            return self.over_item(collections);
+        }
+        ItemRights::default()
     }
 
     /// See every item of the organization: to export it, to report on it, to look after it.

@@ -93,7 +93,10 @@ struct FolderWithId {
 impl AccountData {
     fn checked(self) -> Answer<Resealed> {
         let ciphers = self.ciphers.into_iter().enumerate().map(|(index, item)| {
-            let sealed = item.cipher.checked(&format!("AccountData.Ciphers[{index}]."))?.personal()?;
+            let sealed = item
+                .cipher
+                .checked(&format!("AccountData.Ciphers[{index}]."))?
+                .personal()?;
             Ok((item.id, (sealed.new.kind, sealed.new.content)))
         });
         let folders = self.folders.into_iter().enumerate().map(|(index, folder)| {
