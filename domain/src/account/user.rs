@@ -3,7 +3,7 @@
 use crate::{
     crypto::{EncString, Kdf, Verifier},
     event::{Aggregate, DomainEvent},
-    id::{EmailAddressId, UserId},
+    id::{EmailAddressId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
 };
@@ -328,7 +328,7 @@ impl DomainEvent for UserEvent {
 }
 
 /// An account that is there and whose person was not erased.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveUser {
     /// The normalised address.
     pub email: String,
@@ -367,7 +367,7 @@ pub struct LiveUser {
 }
 
 /// What decisions need to know of an account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum User {
     /// Nobody ever registered it.
     #[default]
@@ -390,6 +390,7 @@ impl User {
 
 impl Aggregate for User {
     const CATEGORY: &'static str = "user";
+    const FOLD: &'static str = "88179fc07af8bcc9";
     type Id = UserId;
     type Event = UserEvent;
 
@@ -433,6 +434,10 @@ impl Aggregate for User {
                 .map_or(Self::Deleted, |user| Self::Live(Box::new(user))),
             gone => gone,
         }
+    }
+
+    fn subject(&self, id: UserId) -> Option<SubjectId> {
+        self.live().map(|_| id.into())
     }
 }
 
