@@ -12,4 +12,5 @@ mod malformed;
 mod operations;
 mod projections;
 mod shape;
+mod snapshots;
 mod vault;

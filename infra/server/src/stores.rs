@@ -2,9 +2,10 @@
 
 use crate::{config::Config, feed::Feed, keys::Keys};
 use anyhow::{Context as _, Result};
-use commands::ports::{EventStore, Seal};
+use commands::ports::{EventStore, Seal, Snapshots};
 use eventstore_kurrentdb::{KurrentSettings, KurrentStore, StagedStore};
 use eventstore_postgres::PostgresStore;
+use ops::PostgresSnapshots;
 use sealing::{CACHED_SUBJECTS, Keyring, table::PostgresKeyTable};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ pub struct Stores {
     pub pool: PgPool,
     /// Seals and opens personal data.
     pub keyring: Arc<Keyring>,
+    snapshots: Arc<PostgresSnapshots>,
     events: Events,
 }
 
@@ -75,8 +77,10 @@ impl Stores {
             (None, Some(url)) => elsewhere(url.expose()).await?,
             (None, None) => postgres(&pool).await?,
         };
+        let snapshots = PostgresSnapshots::open(pool.clone()).await.context("schema ops")?;
         Ok(Self {
             pool,
+            snapshots: Arc::new(snapshots),
             events,
             keyring: Arc::new(keyring),
         })
@@ -88,6 +92,11 @@ impl Stores {
             Events::Postgres(store) => Arc::clone(store) as _,
             Events::Kurrent { store, .. } => Arc::clone(store) as _,
         }
+    }
+
+    /// Where folds of long streams are saved.
+    pub fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::clone(&self.snapshots) as _
     }
 
     /// All events with their metadata.
