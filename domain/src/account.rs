@@ -1,4 +1,5 @@
 //! Accounts and the addresses they hold.
 
 pub mod address;
+pub mod fence;
 pub mod user;

@@ -7,7 +7,7 @@
 //! or of how they are written changes it; then this test says the new name.
 
 use crate::{
-    account::{address::EmailAddress, user::User},
+    account::{address::EmailAddress, fence::Fence, user::User},
     activity::Activity,
     device::Device,
     event::{Aggregate, DomainEvent},
@@ -146,6 +146,7 @@ fn a_fold_that_changed_has_another_name() {
     let named = [
         named::<User>(),
         named::<EmailAddress>(),
+        named::<Fence>(),
         named::<Device>(),
         named::<Activity>(),
         named::<Folder>(),

@@ -1,7 +1,7 @@
 //! Every category and event type there is.
 
 use crate::{
-    account::{address::EmailAddress, user::User},
+    account::{address::EmailAddress, fence::Fence, user::User},
     activity::Activity,
     device::Device,
     event::{Aggregate, DecodeError, DomainEvent},
@@ -37,6 +37,7 @@ const fn category<A: Aggregate>() -> Category {
 pub const CATEGORIES: &[Category] = &[
     category::<User>(),
     category::<EmailAddress>(),
+    category::<Fence>(),
     category::<Device>(),
     category::<Activity>(),
     category::<Folder>(),

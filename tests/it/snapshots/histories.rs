@@ -2,7 +2,7 @@
 
 use super::world::World;
 use bytes::Bytes;
-use domain::account::{address::EmailAddress, user::User};
+use domain::account::{address::EmailAddress, fence::Fence, user::User};
 use domain::activity::Activity;
 use domain::device::Device;
 use domain::event::{Aggregate, DomainEvent};
@@ -97,9 +97,10 @@ fn always_agrees<A: Aggregate + PartialEq>() {
 fn a_snapshot_and_the_rest_fold_to_what_all_events_do() {
     always_agrees::<User>();
     always_agrees::<EmailAddress>();
+    always_agrees::<Fence>();
     always_agrees::<Device>();
     always_agrees::<Activity>();
     always_agrees::<Folder>();
     always_agrees::<Cipher>();
-    assert_eq!(CATEGORIES.len(), 6, "a category is missing above");
+    assert_eq!(CATEGORIES.len(), 7, "a category is missing above");
 }

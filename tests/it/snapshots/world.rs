@@ -66,6 +66,10 @@ impl EventStore for Counted {
         self.store.append(group).await
     }
 
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.store.append_unless(fence, group).await
+    }
+
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
         let events = self.store.read_stream(stream, from, max).await?;
         self.note(from, &events);
