@@ -73,6 +73,12 @@ pub enum AccountError {
     /// The public key is another one than it was.
     #[error("The public key must stay the same in a rotation.")]
     PublicKeyDiffers,
+    /// Something was changed after the client had read it.
+    #[error("The vault was changed by another client. Sync it and rotate again.")]
+    OutOfDate,
+    /// Somebody signed in while the user key was being rotated.
+    #[error("Somebody signed in during the rotation. Sign in and rotate again.")]
+    Interrupted,
     /// An item came back as another kind of item.
     #[error("The type of an item cannot change.")]
     KindDiffers,

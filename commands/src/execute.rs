@@ -191,6 +191,15 @@ impl Executor {
         self.ids.new_id()
     }
 
+    /// Returns when everything that was let past a fence before this was called has been appended, or never will be, and a
+    /// position behind it.
+    ///
+    /// # Errors
+    /// [`ReadError`]: it is not known.
+    pub async fn let_land(&self) -> Result<Position, ReadError> {
+        self.store.let_land().await
+    }
+
     /// The present state of one thing, as new as the last acknowledged append.
     ///
     /// # Errors

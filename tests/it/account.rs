@@ -4,5 +4,5 @@ mod device;
 mod login;
 mod owner;
 mod registration;
-mod rotation;
+pub mod rotation;
 mod session;

@@ -10,7 +10,9 @@ use account::AccountPorts;
 use axum::extract::FromRef;
 use commands::{context::Context, execute::Executor, ports::Directory};
 use domain::{
-    event::Position,
+    account::fence::Fence,
+    event::{Aggregate, Position},
+    id::FenceId,
     meta::{Actor, Origin},
 };
 use read_api::ReadApi;
@@ -40,7 +42,7 @@ impl FromRef<WriteApi> for Authenticator {
 }
 
 impl WriteApi {
-    /// Who asks, for the metadata of events.
+    /// Who asks, for the metadata of events, and until when it may: until the sessions of the caller's stamp are fenced.
     pub fn context(&self, caller: &Caller) -> Context {
         Context {
             actor: Actor::User(caller.id),
@@ -52,6 +54,7 @@ impl WriteApi {
             ip: caller.ip,
             correlation: self.executor.new_id(),
             causation: None,
+            fence: Some(Fence::stream(FenceId::of(caller.id, caller.stamp))),
         }
     }
 
@@ -67,6 +70,7 @@ impl WriteApi {
             ip: anyone.ip,
             correlation: self.executor.new_id(),
             causation: None,
+            fence: None,
         }
     }
 

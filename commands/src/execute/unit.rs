@@ -239,6 +239,11 @@ impl<'e> Unit<'e> {
         });
     }
 
+    /// Appends nothing of what was collected so far.
+    pub fn forget(&mut self) {
+        self.pending.clear();
+    }
+
     /// Appends everything as one group: the position of the last event, `None` if there was nothing to append.
     pub(super) async fn commit<E: Fault>(self, context: &Context) -> Result<Option<Position>, ExecuteError<E>> {
         if self.pending.is_empty() {
@@ -278,7 +283,12 @@ impl<'e> Unit<'e> {
                 events,
             });
         }
-        let appended = self.executor.store.append(group).await.map_err(ExecuteError::Append)?;
+        let store = &self.executor.store;
+        let appended = match &context.fence {
+            Some(fence) => store.append_unless(fence, group).await,
+            None => store.append(group).await,
+        };
+        let appended = appended.map_err(ExecuteError::Append)?;
         for (category, id, baseline, due) in kept {
             if category != RECORDS {
                 self.executor.baselines.put(category, id, baseline);

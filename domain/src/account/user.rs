@@ -123,6 +123,20 @@ pub enum UserEvent {
         /// When.
         at: Timestamp,
     },
+    /// A rotation of the user key begins: all sessions end, and what they still try to write is refused.
+    #[serde(rename = "UserKeyRotationBegun")]
+    KeyRotationBegun {
+        /// A stamp that no session carries while the rotation lasts.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody signed in before the rotation was done: it will not be.
+    #[serde(rename = "UserKeyRotationAbandoned")]
+    KeyRotationAbandoned {
+        /// When.
+        at: Timestamp,
+    },
     /// Another user key, and everything that was sealed with the old one sealed with the new one in the same append.
     #[serde(rename = "UserKeyRotated")]
     KeyRotated {
@@ -282,6 +296,8 @@ impl DomainEvent for UserEvent {
         ("UserKeyIdSet", 1),
         ("UserPasswordChanged", 1),
         ("UserKdfChanged", 1),
+        ("UserKeyRotationBegun", 1),
+        ("UserKeyRotationAbandoned", 1),
         ("UserKeyRotated", 1),
         ("UserEmailChanged", 1),
         ("UserEmailChangeRequested", 1),
@@ -307,6 +323,8 @@ impl DomainEvent for UserEvent {
             | Self::UserKeyIdSet { at, .. }
             | Self::PasswordChanged { at, .. }
             | Self::KdfChanged { at, .. }
+            | Self::KeyRotationBegun { at, .. }
+            | Self::KeyRotationAbandoned { at }
             | Self::KeyRotated { at, .. }
             | Self::EmailChanged { at, .. }
             | Self::EmailChangeRequested { at, .. }
@@ -348,6 +366,10 @@ pub struct LiveUser {
     pub key_id: Option<String>,
     /// Every session carries it.
     pub stamp: Uuid,
+    /// Stamps before it that a request still on its way may carry: those since the user key was last rotated.
+    pub former_stamps: Vec<Uuid>,
+    /// The user key is being rotated: nobody is signed in.
+    pub rotating: bool,
     /// The API key, once it was asked for.
     pub api_key: Option<Secret>,
     /// When the API key was made.
@@ -390,7 +412,7 @@ impl User {
 
 impl Aggregate for User {
     const CATEGORY: &'static str = "user";
-    const FOLD: &'static str = "88179fc07af8bcc9";
+    const FOLD: &'static str = "5e7bacb060b38df4";
     type Id = UserId;
     type Event = UserEvent;
 
@@ -418,6 +440,8 @@ impl Aggregate for User {
                 keys: None,
                 key_id: None,
                 stamp: *stamp,
+                former_stamps: vec![],
+                rotating: false,
                 api_key: None,
                 api_key_at: None,
                 verify_devices: true,
@@ -442,6 +466,12 @@ impl Aggregate for User {
 }
 
 impl LiveUser {
+    fn restamped(mut self, stamp: Uuid) -> Self {
+        self.former_stamps.push(self.stamp);
+        self.stamp = stamp;
+        self
+    }
+
     /// The account after `event`; `None` when it is gone or its person was erased.
     fn evolve(self, event: &UserEvent) -> Option<Self> {
         use UserEvent as E;
@@ -461,8 +491,7 @@ impl LiveUser {
             },
             E::PasswordChanged { credentials, stamp, .. } => Self {
                 credentials: credentials.known()?.clone(),
-                stamp: *stamp,
-                ..self
+                ..self.restamped(*stamp)
             },
             E::KdfChanged {
                 kdf,
@@ -472,7 +501,17 @@ impl LiveUser {
             } => Self {
                 kdf: *kdf,
                 credentials: credentials.known()?.clone(),
+                ..self.restamped(*stamp)
+            },
+            // all stamps before it are fenced in the same append
+            E::KeyRotationBegun { stamp, .. } => Self {
                 stamp: *stamp,
+                former_stamps: vec![],
+                rotating: true,
+                ..self
+            },
+            E::KeyRotationAbandoned { .. } => Self {
+                rotating: false,
                 ..self
             },
             E::KeyRotated {
@@ -485,8 +524,8 @@ impl LiveUser {
                 credentials: credentials.known()?.clone(),
                 keys: Some(keys.known()?.clone()),
                 key_id: key_id.clone(),
-                stamp: *stamp,
-                ..self
+                rotating: false,
+                ..self.restamped(*stamp)
             },
             E::EmailChanged {
                 email,
@@ -499,8 +538,7 @@ impl LiveUser {
                 address: *address,
                 email_verified: true,
                 credentials: credentials.known()?.clone(),
-                stamp: *stamp,
-                ..self
+                ..self.restamped(*stamp)
             },
             E::EmailVerified { .. } => Self {
                 email_verified: true,
@@ -538,7 +576,7 @@ impl LiveUser {
                 api_key_at: Some(*at),
                 ..self
             },
-            E::SecurityStampRotated { stamp, .. } => Self { stamp: *stamp, ..self },
+            E::SecurityStampRotated { stamp, .. } => self.restamped(*stamp),
             E::Deleted { .. } => return None,
         })
     }

@@ -5,17 +5,21 @@ use tests::client::{Account, Client, item};
 use tests::crypto::SymmetricKey;
 use tests::server::Server;
 
-const PATH: &str = "/api/accounts/key-management/rotate-user-account-keys";
+mod rivals;
+
+pub const PATH: &str = "/api/accounts/key-management/rotate-user-account-keys";
 
 /// What a client sends that gives `before` the user key and the password of `after`, with everything `client` sees.
-async fn rotation(client: &Client, before: &Account, after: &Account) -> Value {
+pub async fn rotation(client: &Client, before: &Account, after: &Account) -> Value {
     let sync = client.sync().await;
     let list = |name: &str| sync[name].as_array().unwrap().clone();
     let ciphers: Vec<Value> = list("ciphers")
         .iter()
         .map(|cipher| {
             let plain = item::open(&before.user_key, cipher);
-            item::seal(&after.user_key, &plain)
+            let mut sealed = item::seal(&after.user_key, &plain);
+            sealed["lastKnownRevisionDate"] = cipher["revisionDate"].clone();
+            sealed
         })
         .collect();
     let folders: Vec<Value> = list("folders")
@@ -48,7 +52,7 @@ async fn rotation(client: &Client, before: &Account, after: &Account) -> Value {
     })
 }
 
-fn with_new_key(account: &Account) -> Account {
+pub fn with_new_key(account: &Account) -> Account {
     Account {
         password: "quite another password".into(),
         user_key: SymmetricKey::random(),

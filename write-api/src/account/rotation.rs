@@ -11,8 +11,13 @@ use crate::{
     vault::{cipher::request::CipherRequest, folder::sealed_name},
 };
 use axum::extract::State;
-use commands::account::keys::{NewSecret, Resealed, RotateUserKey};
-use domain::id::{CipherId, FolderId};
+use commands::account::keys::{
+    BeginKeyRotation, NewSecret, RehearseKeyRotation, Resealed, ResealedCipher, RotateUserKey,
+};
+use domain::{
+    event::Position,
+    id::{CipherId, FolderId},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use web::{Answer, Body, Caller, Problem, Routes};
@@ -95,7 +100,12 @@ impl AccountData {
     fn checked(self) -> Answer<Resealed> {
         let ciphers = self.ciphers.into_iter().enumerate().map(|(index, item)| {
             let sealed = item.cipher.checked(&format!("AccountData.Ciphers[{index}]."))?;
-            Ok((item.id, (sealed.new.kind, sealed.new.content)))
+            let resealed = ResealedCipher {
+                kind: sealed.new.kind,
+                content: sealed.new.content,
+                known: sealed.known,
+            };
+            Ok((item.id, resealed))
         });
         let folders = self.folders.into_iter().enumerate().map(|(index, folder)| {
             let name = sealed_name(folder.name, &format!("AccountData.Folders[{index}].Name"))?;
@@ -108,7 +118,8 @@ impl AccountData {
     }
 }
 
-/// `POST /accounts/key-management/rotate-user-account-keys`: all of it or nothing.
+/// `POST /accounts/key-management/rotate-user-account-keys`: all of it or nothing. `commands::account::keys::rotate_user_key`
+/// says why in four steps.
 async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body<RotateRequest>) -> Answer<()> {
     let unlock = request.account_unlock_data.master_password_unlock_data;
     let given = request.account_keys;
@@ -155,9 +166,8 @@ async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body
     let proven = app
         .prove(&caller, &user, &present, Accept::Password, incorrect_password)
         .await?;
-    let command = RotateUserKey {
+    let mut rotation = RotateUserKey {
         user: caller.id,
-        proven,
         secret: NewSecret {
             verifier: app.account.passwords.hash(&hash).await?,
             user_key: user_key.ok_or_else(missing)?,
@@ -170,10 +180,40 @@ async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body
         resealed,
         ciphers: app.directory.ciphers_of(caller.id).await?,
         folders: app.directory.folders_of(caller.id).await?,
+        begun: app.executor.new_id(),
         stamp: app.executor.new_id(),
     };
-    let done = app.executor.transact(&app.context(&caller), &command).await?;
+    let context = app.context(&caller);
+    let rehearsal = RehearseKeyRotation {
+        proven: &proven,
+        rotation: &rotation,
+    };
+    app.executor.transact(&context, &rehearsal).await?;
+    let begin = BeginKeyRotation {
+        user: caller.id,
+        stamp: rotation.begun,
+        proven,
+    };
+    let begun = app.executor.transact(&context, &begin).await?;
+    app.end_sessions(caller.id).await;
+    let landed = app.executor.let_land().await?;
+    listed(&app, begun.position.map_or(landed, |begun| begun.max(landed))).await?;
+    rotation.ciphers = app.directory.ciphers_of(caller.id).await?;
+    rotation.folders = app.directory.folders_of(caller.id).await?;
+    let context = context.past_its_session();
+    let done = app.executor.transact(&context, &rotation).await?;
     app.settle(done.position).await?;
     app.end_sessions(caller.id).await;
     Ok(())
+}
+
+/// Waits until the read models list everything up to `position`, for up to twenty seconds: nobody has a session by now, so
+/// giving up costs the person more than waiting.
+async fn listed(app: &WriteApi, position: Position) -> Answer<()> {
+    for _ in 0..9 {
+        if app.settle(Some(position)).await.is_ok() {
+            return Ok(());
+        }
+    }
+    app.settle(Some(position)).await
 }
