@@ -1,6 +1,7 @@
 //! Who asks, and from where: handed along with each command and written into the metadata of its events.
 
 use domain::{
+    event::StreamName,
     id::{CommandId, DeviceId, SubjectId, UserId},
     meta::{Actor, Meta, Origin},
     personal::Personal,
@@ -32,6 +33,8 @@ pub struct Context {
     pub correlation: Uuid,
     /// The event that led to the command.
     pub causation: Option<Uuid>,
+    /// The fence of the session that asks: once it is closed, nothing is appended.
+    pub fence: Option<StreamName>,
 }
 
 impl Context {
@@ -47,6 +50,7 @@ impl Context {
             ip: None,
             correlation,
             causation,
+            fence: None,
         }
     }
 
@@ -54,6 +58,13 @@ impl Context {
     #[must_use]
     pub fn by(mut self, user: UserId) -> Self {
         self.actor = Actor::User(user);
+        self
+    }
+
+    /// The same request, carried out although its session has ended: by what ended it.
+    #[must_use]
+    pub fn past_its_session(mut self) -> Self {
+        self.fence = None;
         self
     }
 

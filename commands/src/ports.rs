@@ -8,6 +8,7 @@ pub mod proofs;
 pub mod refresh_tokens;
 pub mod seal;
 pub mod shared_state;
+pub mod snapshots;
 
 pub use address_index::AddressIndex;
 pub use directory::{Directory, DirectoryError};
@@ -15,6 +16,7 @@ pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, R
 pub use password_hasher::{HashError, PasswordHasher};
 pub use proofs::{CodePurpose, Proofs, TokenPurpose};
 pub use seal::{Seal, SealError};
+pub use snapshots::{SNAPSHOT_EVERY, Snapshot, SnapshotError, Snapshots};
 
 use domain::time::Timestamp;
 use uuid::Uuid;

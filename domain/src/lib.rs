@@ -8,6 +8,8 @@ pub mod crypto;
 pub mod device;
 pub mod event;
 pub mod fault;
+#[cfg(test)]
+mod fold;
 pub mod id;
 pub mod meta;
 pub mod personal;

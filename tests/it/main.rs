@@ -15,4 +15,5 @@ mod operations;
 mod processes;
 mod projections;
 mod shape;
+mod snapshots;
 mod vault;

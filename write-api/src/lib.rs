@@ -14,8 +14,9 @@ use commands::{
     ports::{Directory, shared_state::LastPosition},
 };
 use domain::{
-    event::Position,
-    id::UserId,
+    account::fence::Fence,
+    event::{Aggregate, Position},
+    id::{FenceId, UserId},
     meta::{Actor, Origin},
 };
 use read_api::ReadApi;
@@ -48,7 +49,7 @@ impl FromRef<WriteApi> for Authenticator {
 }
 
 impl WriteApi {
-    /// Who asks, for the metadata of events.
+    /// Who asks, for the metadata of events, and until when it may: until the sessions of the caller's stamp are fenced.
     pub fn context(&self, caller: &Caller) -> Context {
         Context {
             actor: Actor::User(caller.id),
@@ -60,6 +61,7 @@ impl WriteApi {
             ip: caller.ip,
             correlation: self.executor.new_id(),
             causation: None,
+            fence: Some(Fence::stream(FenceId::of(caller.id, caller.stamp))),
         }
     }
 
@@ -75,6 +77,7 @@ impl WriteApi {
             ip: anyone.ip,
             correlation: self.executor.new_id(),
             causation: None,
+            fence: None,
         }
     }
 

@@ -51,6 +51,9 @@ pub enum AppendError {
         /// Where it is now; `None` if it has no events.
         current: Option<Revision>,
     },
+    /// The fence is closed: whoever asks is no longer allowed to. Nothing was appended.
+    #[error("the session is over")]
+    Fenced,
     /// The queue is full; nothing was appended.
     #[error("the event store has too much to do")]
     Busy,
@@ -66,6 +69,7 @@ impl Fault for AppendError {
     fn kind(&self) -> FaultKind {
         match self {
             Self::Conflict { .. } => FaultKind::Conflict,
+            Self::Fenced => FaultKind::Unauthenticated,
             Self::TooLarge => FaultKind::TooLarge,
             Self::Busy | Self::Unavailable(_) => FaultKind::Unavailable,
         }
@@ -119,6 +123,25 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// [`AppendError`]; only `Unavailable` leaves open whether it was stored.
     async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError>;
+
+    /// As [`EventStore::append`], but nothing is appended once `fence` has an event: by an append before it in the order
+    /// of the store, or, without [`Caps::atomic_multi`], before [`EventStore::let_land`] returned.
+    ///
+    /// What an earlier try had appended is answered as then, closed or not, if it states a revision and there is one order.
+    /// The group may close `fence` itself.
+    ///
+    /// # Errors
+    /// [`AppendError`]; `Fenced` if the fence is closed.
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError>;
+
+    /// Returns when everything that was let past a fence before this was called has been stored, or never will be, and a
+    /// position behind it. To be called after a fence was closed; at once where fences and appends have one order.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`]: it is not known.
+    async fn let_land(&self) -> Result<Position, ReadError> {
+        self.head().await
+    }
 
     /// At most `max` events of `stream` from revision `from` on, oldest first.
     ///

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{CipherId, FolderId, UserId},
+    id::{CipherId, FolderId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -210,7 +210,7 @@ impl DomainEvent for CipherEvent {
 }
 
 /// An item that is there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveCipher {
     /// Whose it is.
     pub owner: UserId,
@@ -243,7 +243,7 @@ impl LiveCipher {
 }
 
 /// What decisions need to know of an item.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Cipher {
     /// Nobody ever made it.
     #[default]
@@ -266,6 +266,7 @@ impl Cipher {
 
 impl Aggregate for Cipher {
     const CATEGORY: &'static str = "cipher";
+    const FOLD: &'static str = "ca2e6a6bd19c1a37";
     type Id = CipherId;
     type Event = CipherEvent;
 
@@ -345,5 +346,12 @@ impl Aggregate for Cipher {
             }
         };
         Self::Live(Box::new(live))
+    }
+
+    fn subject(&self, _: CipherId) -> Option<SubjectId> {
+        match self {
+            Self::Live(cipher) => Some(cipher.owner.into()),
+            Self::Absent | Self::Deleted => None,
+        }
     }
 }

@@ -146,6 +146,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result
     let executor = Executor::new(
         stores.store(),
         seal,
+        stores.snapshots(),
         Arc::new(SystemClock),
         Arc::new(RandomIds),
         keys.installation()?,

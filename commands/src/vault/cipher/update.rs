@@ -33,7 +33,7 @@ impl KnownRevision {
     ///
     /// Some clients cut the date to whole seconds. If the revision before lies in the same second nobody can tell which
     /// of the two such a client saw: for a minute, in which it will sync, that is refused; a lost update would be worse.
-    fn is_latest(self, cipher: &LiveCipher, now: Timestamp) -> bool {
+    pub(crate) fn is_latest(self, cipher: &LiveCipher, now: Timestamp) -> bool {
         let second = |t: Timestamp| t.0.div_euclid(1000);
         match self {
             Self::Exact(at) => at == cipher.revised,

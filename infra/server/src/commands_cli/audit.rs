@@ -46,6 +46,7 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
     let executor = Executor::new(
         opened.stores.store(),
         Arc::clone(&opened.stores.keyring) as _,
+        opened.stores.snapshots(),
         Arc::new(SystemClock),
         Arc::new(RandomIds),
         opened.keys.installation()?,
