@@ -11,6 +11,7 @@ pub mod fault;
 pub mod id;
 pub mod meta;
 pub mod personal;
+pub mod proof;
 pub mod registry;
 pub mod time;
 pub mod upcast;
