@@ -10,6 +10,7 @@ mod eventstore;
 mod kurrent_vault;
 mod letters;
 mod limits;
+mod log_tree;
 mod malformed;
 mod operations;
 mod processes;
