@@ -3,6 +3,7 @@
 
 mod account;
 mod architecture;
+mod audit_proof;
 mod clients;
 mod compare;
 mod crash;
