@@ -1,5 +1,12 @@
 use super::*;
-use crate::{event::StreamName, proof::tile::Tiles};
+use crate::{
+    event::StreamName,
+    proof::{
+        note::{NoteError, PublicKey},
+        path,
+        tile::Tiles,
+    },
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
