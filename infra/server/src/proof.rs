@@ -94,7 +94,10 @@ impl Work {
     /// Signs the tree, if it has grown, and writes the files.
     async fn publish(&self) -> Result<()> {
         match self.follower.tree().sign(&self.key).await? {
-            Some((size, note)) => self.folder.publish(size, &note),
+            Some((size, note)) => {
+                metrics::gauge!("annalock_log_signed_events").set(size as f64);
+                self.folder.publish(size, &note)
+            }
             None => Ok(()),
         }
     }
