@@ -11,11 +11,12 @@ use eventstore_postgres::{PostgresStore, Settings};
 use ops::log_tree::{Follower, Known, LogKey, LogTree, Prover, Step, check};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::{sync::Arc, time::Duration};
-use tests::cluster::database;
+use tests::cluster::{TestDatabase, database};
 use uuid::Uuid;
 
 /// A store, and a tree over it.
 struct World {
+    url: String,
     pool: PgPool,
     store: Arc<PostgresStore>,
     log: LogId,
@@ -24,7 +25,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let pool = database().await.pool;
+        let TestDatabase { url, pool } = database().await;
         eventstore_postgres::migrate(&pool).await.unwrap();
         ops::migrate(&pool).await.unwrap();
         let store = PostgresStore::connect(&pool, Settings::default()).await.unwrap();
@@ -34,12 +35,17 @@ impl World {
             store: Arc::new(store),
             key: LogKey::new(&log, &[3; 32]).unwrap(),
             log,
+            url,
         }
     }
 
     fn tree(&self) -> LogTree {
+        self.tree_over(&self.pool)
+    }
+
+    fn tree_over(&self, pool: &PgPool) -> LogTree {
         let store = Arc::clone(&self.store) as Arc<dyn EventStore>;
-        LogTree::new(self.log.clone(), self.pool.clone(), store, |_| true)
+        LogTree::new(self.log.clone(), pool.clone(), store, |_| true)
     }
 
     /// Adds that many events, to as many streams.
@@ -103,10 +109,12 @@ async fn a_follower_that_dies_between_batches_or_within_one_leaves_no_gap() {
     world.append(700).await;
     let mut steps = 0_u64;
     loop {
-        // dropped after each step, and before that now and then in the middle of one
-        let mut dying = Follower::new(world.tree());
+        // dropped after each step, and before that now and then in the middle of one; its connections go with it
+        let own = PgPool::connect(&world.url).await.unwrap();
+        let mut dying = Follower::new(world.tree_over(&own));
         let patience = Duration::from_micros(500 + 137 * (steps % 40));
         let _ = tokio::time::timeout(patience, dying.step_of(11)).await;
+        drop((dying, own));
         let step = Follower::new(world.tree()).step_of(13).await.unwrap();
         steps += 1;
         if step == Step::Head {

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 /// How often a tree that has grown is signed.
 const SIGN: Duration = Duration::from_secs(60);
@@ -52,7 +53,7 @@ pub fn start(shell: &Shell, keys: &Keys, stores: &Stores) -> Result<()> {
     work.folder.replace("key", &format!("{}\n", work.key.public()))?;
     let (stop, wake) = (shell.shutdown.background.clone(), stores.store().wake());
     shell.shutdown.tasks.spawn(async move {
-        stop.run_until_cancelled(work.run(wake)).await;
+        work.run(wake, stop).await;
     });
     Ok(())
 }
@@ -65,14 +66,16 @@ struct Work {
 }
 
 impl Work {
-    /// Runs for ever.
-    async fn run(mut self, mut wake: watch::Receiver<Position>) {
+    /// Runs until it is to stop, and then ends what it is at: a transaction dropped while it begins would leave its connection
+    /// in the middle of one.
+    async fn run(mut self, mut wake: watch::Receiver<Position>, stop: CancellationToken) {
         let (mut signed, mut next) = (None, Instant::now());
-        loop {
+        while !stop.is_cancelled() {
             let pause = match self.follower.step().await {
                 Ok(Step::More) => continue,
                 Ok(Step::Head) => GATHER,
                 Ok(Step::Overtaken) => LATER,
+                Err(_) if stop.is_cancelled() => break, // the stores are closed
                 Err(error) => {
                     tracing::warn!(%error, "the tree of the log does not move on; tried again soon");
                     LATER
@@ -86,8 +89,11 @@ impl Work {
                     Err(error) => tracing::error!(error = format!("{error:#}"), "the log is not signed"),
                 }
             }
-            tokio::time::sleep(pause).await;
-            let _ = tokio::time::timeout(IDLE, wake.changed()).await;
+            let rest = async {
+                tokio::time::sleep(pause).await;
+                let _ = tokio::time::timeout(IDLE, wake.changed()).await;
+            };
+            stop.run_until_cancelled(rest).await;
         }
     }
 
