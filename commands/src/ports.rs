@@ -12,7 +12,9 @@ pub mod snapshots;
 
 pub use address_index::AddressIndex;
 pub use directory::{Directory, DirectoryError};
-pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
+pub use event_store::{
+    AppendError, Appended, Caps, EventStore, Expected, LeafPage, Page, READ_PAGE, ReadError, StreamAppend,
+};
 pub use password_hasher::{HashError, PasswordHasher};
 pub use proofs::{CodePurpose, Proofs, TokenPurpose};
 pub use seal::{Seal, SealError};

@@ -13,6 +13,7 @@ mod fold;
 pub mod id;
 pub mod meta;
 pub mod personal;
+pub mod proof;
 pub mod registry;
 pub mod time;
 pub mod upcast;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use domain::event::{NewEvent, Position, Revision, StoredEvent, StreamName};
 use domain::fault::{Fault, FaultKind};
+use domain::proof::leaf::Leaf;
 use tokio::sync::watch;
 
 /// What the decider saw of a stream.
@@ -112,6 +113,32 @@ pub struct Page {
     pub head: Position,
 }
 
+/// A stretch of the whole store, as the tree over the history takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafPage {
+    /// Positions and leaves, in order.
+    pub leaves: Vec<(Position, Leaf)>,
+    /// As in [`Page`].
+    pub next: Position,
+    /// As in [`Page`].
+    pub head: Position,
+}
+
+impl From<Page> for LeafPage {
+    /// Digests made of what is stored.
+    fn from(page: Page) -> Self {
+        Self {
+            leaves: page
+                .events
+                .iter()
+                .map(|event| (event.position, Leaf::of(event)))
+                .collect(),
+            next: page.next,
+            head: page.head,
+        }
+    }
+}
+
 /// An append-only store with one order over everything.
 #[async_trait]
 pub trait EventStore: Send + Sync {
@@ -175,6 +202,15 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// As [`EventStore::read_stream`].
     async fn read_all(&self, after: Position, max: usize) -> Result<Page, ReadError>;
+
+    /// The leaves of at most `max` events after `after`, in position order: with the digests that the store keeps beside the
+    /// events where it keeps any, else of the stored bytes.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_stream`].
+    async fn read_leaves(&self, after: Position, max: usize) -> Result<LeafPage, ReadError> {
+        Ok(self.read_all(after, max).await?.into())
+    }
 
     /// The last position; [`Position::START`] if there is no event.
     ///

@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::settings::Settings;
 use crate::wake::Wake;
 use async_trait::async_trait;
-use commands::ports::{AppendError, Appended, Caps, EventStore, Page, ReadError, StreamAppend};
+use commands::ports::{AppendError, Appended, Caps, EventStore, LeafPage, Page, ReadError, StreamAppend};
 use domain::event::{Position, StoredEvent, StreamName};
 use sqlx::PgPool;
 use std::sync::{Arc, Mutex};
@@ -125,6 +125,10 @@ impl EventStore for PostgresStore {
 
     async fn read_all(&self, after: Position, max: usize) -> Result<Page, ReadError> {
         self.reader.all(after, max).await
+    }
+
+    async fn read_leaves(&self, after: Position, max: usize) -> Result<LeafPage, ReadError> {
+        self.reader.leaves(after, max).await
     }
 
     async fn head(&self) -> Result<Position, ReadError> {

@@ -9,7 +9,7 @@ use crate::{
     directory::ReadModelDirectory,
     elsewhere::OtherProcesses,
     keys::Keys,
-    post,
+    post, proof,
     readiness::Readiness,
     service::Service,
     sessions::LiveSessions,
@@ -101,6 +101,7 @@ pub async fn build(shell: &Shell) -> Result<Composed> {
     run_projectors(shell, &stores, &tail, &live);
     let write = apis(shell, &keys, &stores, &live)?;
     post::start(shell, &keys, &stores, &tail, &write)?;
+    proof::start(shell, &keys, &stores)?;
     tidy(shell, &write);
     close_at_end(shell, stores.clone(), Arc::clone(&write.account));
     wait_until_caught_up(&shell.readiness, &stores, &live).await?;
