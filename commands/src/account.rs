@@ -79,6 +79,12 @@ pub enum AccountError {
     /// The statement about the account is older than the one it has.
     #[error("The security version of an account cannot go back.")]
     SecurityVersionLower,
+    /// Something was changed after the client had read it.
+    #[error("The vault was changed by another client. Sync it and rotate again.")]
+    OutOfDate,
+    /// Somebody signed in while the user key was being rotated.
+    #[error("Somebody signed in during the rotation. Sign in and rotate again.")]
+    Interrupted,
     /// An item came back as another kind of item.
     #[error("The type of an item cannot change.")]
     KindDiffers,

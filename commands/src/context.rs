@@ -1,6 +1,7 @@
 //! Who asks, and from where: handed along with each command and written into the metadata of its events.
 
 use domain::{
+    event::StreamName,
     id::{CommandId, DeviceId, OrganizationId, SubjectId, UserId},
     meta::{Actor, Meta, Origin},
     personal::Personal,
@@ -34,6 +35,8 @@ pub struct Context {
     pub causation: Option<Uuid>,
     /// Organizations in whose log it shall be seen.
     pub organizations: Vec<OrganizationId>,
+    /// The fence of the session that asks: once it is closed, nothing is appended.
+    pub fence: Option<StreamName>,
 }
 
 impl Context {
@@ -50,6 +53,7 @@ impl Context {
             correlation,
             causation,
             organizations: Vec::new(),
+            fence: None,
         }
     }
 
@@ -57,6 +61,13 @@ impl Context {
     #[must_use]
     pub fn by(mut self, user: UserId) -> Self {
         self.actor = Actor::User(user);
+        self
+    }
+
+    /// The same request, carried out although its session has ended: by what ended it.
+    #[must_use]
+    pub fn past_its_session(mut self) -> Self {
+        self.fence = None;
         self
     }
 

@@ -1,13 +1,14 @@
 //! Carrying out commands: load, fold, decide, append; again when somebody else was faster.
 
 mod baseline;
+mod snapshot;
 mod unit;
 
 pub use unit::{Loaded, Unit};
 
 use crate::{
     context::Context,
-    ports::{AppendError, Clock, EventStore, Ids, ReadError, Seal, SealError},
+    ports::{AppendError, Clock, EventStore, Ids, ReadError, Seal, SealError, Snapshots},
 };
 use baseline::Baselines;
 use domain::{
@@ -16,6 +17,7 @@ use domain::{
     id::{CommandId, SubjectId},
     time::Timestamp,
 };
+use snapshot::Snapshotter;
 use std::{future::Future, sync::Arc};
 use uuid::Uuid;
 
@@ -140,6 +142,7 @@ pub struct Executor {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     baselines: Arc<Baselines>,
+    snapshots: Snapshotter,
     turns: Arc<Turns>,
     installation: SubjectId,
 }
@@ -156,10 +159,11 @@ impl Turns {
 
 impl Executor {
     /// An executor with room for `baselines` folded states. `installation` is the subject under which metadata is sealed
-    /// when nobody in particular acts.
+    /// when nobody in particular acts. Works on a Tokio runtime: snapshots are kept behind the answer.
     pub fn new(
         store: Arc<dyn EventStore>,
         seal: Arc<dyn Seal>,
+        snapshots: Arc<dyn Snapshots>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
         installation: SubjectId,
@@ -167,6 +171,7 @@ impl Executor {
     ) -> Self {
         Self {
             store,
+            snapshots: Snapshotter::new(snapshots, Arc::clone(&seal)),
             seal,
             clock,
             ids,
@@ -192,6 +197,15 @@ impl Executor {
     /// [`ReadError`].
     pub async fn head(&self) -> Result<Position, ReadError> {
         self.store.head().await
+    }
+
+    /// Returns when everything that was let past a fence before this was called has been appended, or never will be, and a
+    /// position behind it.
+    ///
+    /// # Errors
+    /// [`ReadError`]: it is not known.
+    pub async fn let_land(&self) -> Result<Position, ReadError> {
+        self.store.let_land().await
     }
 
     /// The present state of one thing, as new as the last acknowledged append.

@@ -9,14 +9,18 @@ pub mod proofs;
 pub mod refresh_tokens;
 pub mod seal;
 pub mod shared_state;
+pub mod snapshots;
 
 pub use access::{About, Access};
 pub use address_index::AddressIndex;
 pub use directory::{Directory, DirectoryError};
-pub use event_store::{AppendError, Appended, Caps, EventStore, Expected, Page, READ_PAGE, ReadError, StreamAppend};
+pub use event_store::{
+    AppendError, Appended, Caps, EventStore, Expected, LeafPage, Page, READ_PAGE, ReadError, StreamAppend,
+};
 pub use password_hasher::{HashError, PasswordHasher};
 pub use proofs::{CodePurpose, Proofs, TokenPurpose};
 pub use seal::{Seal, SealError};
+pub use snapshots::{SNAPSHOT_EVERY, Snapshot, SnapshotError, Snapshots};
 
 use domain::time::Timestamp;
 use uuid::Uuid;

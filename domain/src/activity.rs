@@ -4,7 +4,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{DeviceId, UserId},
+    id::{DeviceId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -78,15 +78,20 @@ impl DomainEvent for ActivityEvent {
 }
 
 /// Nothing is decided from activity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity;
 
 impl Aggregate for Activity {
     const CATEGORY: &'static str = "activity";
+    const FOLD: &'static str = "caac518fbfa91c6c";
     type Id = UserId;
     type Event = ActivityEvent;
 
     fn evolve(self, _: &ActivityEvent) -> Self {
         self
+    }
+
+    fn subject(&self, _: UserId) -> Option<SubjectId> {
+        None
     }
 }

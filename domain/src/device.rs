@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{DeviceId, UserId},
+    id::{DeviceId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
 };
@@ -70,7 +70,7 @@ impl DomainEvent for DeviceEvent {
 }
 
 /// What decisions need to know of a device record.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Whose it is; `None` if it never was, or is no longer, registered.
     pub user: Option<UserId>,
@@ -78,7 +78,7 @@ pub struct Device {
     pub identifier: String,
     /// `DeviceType` of the catalogue.
     pub kind: u8,
-    /// What the client calls it.
+    /// What the client calls it, while it is registered.
     pub name: Option<String>,
     /// Its push token.
     pub push_token: Option<String>,
@@ -86,6 +86,7 @@ pub struct Device {
 
 impl Aggregate for Device {
     const CATEGORY: &'static str = "device";
+    const FOLD: &'static str = "44f755e7ebe0d608";
     type Id = DeviceId;
     type Event = DeviceEvent;
 
@@ -106,18 +107,23 @@ impl Aggregate for Device {
             },
             DeviceEvent::Renamed { kind, name, .. } => Self {
                 kind: *kind,
-                name: name.known().cloned(),
+                name: self.user.and(name.known().cloned()),
                 ..self
             },
             DeviceEvent::PushTokenSet { token, .. } => Self {
-                push_token: token.as_ref().and_then(|t| t.known().cloned()),
+                push_token: self.user.and(token.as_ref().and_then(|t| t.known().cloned())),
                 ..self
             },
             DeviceEvent::Removed { .. } => Self {
                 user: None,
+                name: None,
                 push_token: None,
                 ..self
             },
         }
+    }
+
+    fn subject(&self, _: DeviceId) -> Option<SubjectId> {
+        self.user.map(SubjectId::from)
     }
 }

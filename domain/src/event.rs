@@ -1,6 +1,6 @@
 //! Streams, positions, stored events, and the traits aggregates and their events have.
 
-use crate::{time::Timestamp, upcast};
+use crate::{id::SubjectId, time::Timestamp, upcast};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, fmt};
@@ -197,10 +197,13 @@ pub trait DomainEvent: Clone + fmt::Debug + Serialize + DeserializeOwned + Send 
     }
 }
 
-/// What decisions need to know of one thing, folded from its events.
-pub trait Aggregate: Clone + Default + fmt::Debug + Send + Sync + 'static {
+/// What decisions need to know of one thing, folded from its events. Written as JSON where it is kept as a snapshot.
+pub trait Aggregate: Clone + Default + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The category of its streams.
     const CATEGORY: &'static str;
+    /// Names this fold: a snapshot that another one made is not used. A test in `fold` says the new name when what is
+    /// folded from the stored examples, or how a state is written, is no longer what it was.
+    const FOLD: &'static str;
     /// What names one.
     type Id: Copy + Into<Uuid> + From<Uuid> + Send + Sync;
     /// What can happen to it.
@@ -209,6 +212,9 @@ pub trait Aggregate: Clone + Default + fmt::Debug + Send + Sync + 'static {
     /// The state after `event`. Total: it does not fail, check or panic, for history has happened.
     #[must_use]
     fn evolve(self, event: &Self::Event) -> Self;
+
+    /// Whose key seals a snapshot of this state of `id`; `None` only where nothing in it is about a person.
+    fn subject(&self, id: Self::Id) -> Option<SubjectId>;
 
     /// The stream of the one named `id`.
     fn stream(id: Self::Id) -> StreamName {

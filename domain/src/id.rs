@@ -53,10 +53,19 @@ ids! {
     PolicyId,
     /// An e-mail address as something only one account can hold; derived from the keyed hash of the address.
     EmailAddressId,
+    /// What keeps the sessions of one security stamp from writing: [`FenceId::of`] the account and the stamp.
+    FenceId,
     /// One request to change something; every event id is derived from it.
     CommandId,
     /// Whose data key seals a piece of personal data: a user, an organization or the installation.
     SubjectId,
+}
+
+impl FenceId {
+    /// The fence of the sessions of `user` that carry `stamp`.
+    pub fn of(user: UserId, stamp: Uuid) -> Self {
+        Self(Uuid::new_v5(&user.0, stamp.as_bytes()))
+    }
 }
 
 impl DeviceId {

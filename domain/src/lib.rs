@@ -8,10 +8,13 @@ pub mod crypto;
 pub mod device;
 pub mod event;
 pub mod fault;
+#[cfg(test)]
+mod fold;
 pub mod id;
 pub mod meta;
 pub mod organization;
 pub mod personal;
+pub mod proof;
 pub mod registry;
 pub mod time;
 pub mod upcast;

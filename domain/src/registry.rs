@@ -1,7 +1,7 @@
 //! Every category and event type there is.
 
 use crate::{
-    account::{address::EmailAddress, user::User},
+    account::{address::EmailAddress, fence::Fence, user::User},
     activity::Activity,
     device::Device,
     event::{Aggregate, DecodeError, DomainEvent},
@@ -27,6 +27,8 @@ pub struct Category {
     pub name: &'static str,
     /// Its event types, each with the shape written today.
     pub types: &'static [(&'static str, u16)],
+    /// The name of today's fold.
+    pub fold: &'static str,
     /// Reads an event and writes it again, in today's shape: `(stored name, shape, data)`.
     pub rewrite: fn(&str, u16, &[u8]) -> Result<Encoded, DecodeError>,
 }
@@ -35,6 +37,7 @@ const fn category<A: Aggregate>() -> Category {
     Category {
         name: A::CATEGORY,
         types: <A::Event as DomainEvent>::TYPES,
+        fold: A::FOLD,
         rewrite: |type_name, schema, data| A::Event::decode(type_name, schema, data).map(|event| event.encode()),
     }
 }
@@ -43,6 +46,7 @@ const fn category<A: Aggregate>() -> Category {
 pub const CATEGORIES: &[Category] = &[
     category::<User>(),
     category::<EmailAddress>(),
+    category::<Fence>(),
     category::<Device>(),
     category::<Activity>(),
     category::<Folder>(),

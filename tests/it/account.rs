@@ -5,6 +5,6 @@ mod hidden;
 mod login;
 mod owner;
 mod registration;
-mod rotation;
+pub mod rotation;
 pub mod session;
 mod signups;

@@ -205,6 +205,11 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_server_and_database_are_ki
         sync["ciphers"],
         "a clean restart changed what clients see"
     );
+    // the tree over the history went on after each kill as if there had been none
+    for command in ["checkpoint", "verify"] {
+        let (code, said) = server.run(&["audit", command]).await;
+        assert_eq!(code, Some(0), "audit {command}: {said}");
+    }
 }
 
 #[tokio::test]

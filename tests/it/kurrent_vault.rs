@@ -1,7 +1,9 @@
 //! The whole server on KurrentDB: events there, read models in PostgreSQL. The double speaks its protocol.
 
+use crate::account::rotation::{PATH, rotation, with_new_key};
 use kurrentdb_double::Double;
 use serde_json::json;
+use std::time::Duration;
 use tests::{
     client::{
         item::{self, Kind},
@@ -36,4 +38,52 @@ async fn a_vault_lives_on_kurrentdb_and_survives_the_death_of_the_server() {
     crate::compare::assert_same(&before, &client.vault().await);
     let (code, text) = server.run(&["projections", "rebuild", "--verify"]).await;
     assert_eq!(code, Some(0), "{text}");
+
+    // positions are not dense here, and the tree passes over what the adapter keeps for itself
+    let [file, key] = ["export.jsonl", "checkpoints/key"].map(|name| server.data_path().join(name));
+    let (file, key) = (file.to_str().unwrap(), key.to_str().unwrap());
+    for command in [
+        &["audit", "export", "--user", &account.email, "--proof", "-o", file][..],
+        &["audit", "verify", file, "--key", key],
+        &["audit", "verify"],
+    ] {
+        let (code, text) = server.run(command).await;
+        assert_eq!(code, Some(0), "{command:?}: {text}");
+    }
+}
+
+/// A rotation waits on KurrentDB for what is on its way: time enough to sign in before it is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_during_a_rotation_ends_it_and_keeps_everything() {
+    let double = Double::start().unwrap();
+    let server = Server::start_with(&[("ANNALOCK_EVENT_STORE_URL", double.url.as_str())]).await;
+    let (account, client) = server.member("kurrentkey").await;
+    client.create_login(&account, "one").await;
+    let after = with_new_key(&account);
+    let body = rotation(&client, &account, &after).await;
+    let signing_in = async {
+        while client.get("/api/accounts/revision-date").await.status == 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let item = item::request(&account.user_key, Kind::Login, "too late");
+        assert_eq!(client.post("/api/ciphers", &item).await.status, 401);
+        let mut other = server.client();
+        other.login(&account).await;
+        other.create_login(&account, "two").await;
+        other
+    };
+    let (refused, other) = tokio::join!(client.post(PATH, &body), signing_in);
+    refused.refused(400, "Somebody signed in");
+    let body = rotation(&other, &account, &after).await;
+    other.post(PATH, &body).await.ok_empty();
+    let mut again = server.client();
+    again.login(&after).await;
+    let vault = again.sync().await;
+    let names = vault["ciphers"].as_array().unwrap().iter().map(|cipher| {
+        let name = after.user_key.open(cipher["name"].as_str().unwrap());
+        name.expect("the new key")
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, ["one", "two"]);
 }

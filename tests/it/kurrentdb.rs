@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // what should not fail and does, fails the test
 
+#[path = "eventstore/fenced.rs"]
+mod fenced;
 #[path = "eventstore/kurrentdb.rs"]
 mod kurrentdb;
 #[path = "eventstore/staged.rs"]

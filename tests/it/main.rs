@@ -3,6 +3,7 @@
 
 mod account;
 mod architecture;
+mod audit_proof;
 mod clients;
 mod compare;
 mod crash;
@@ -10,10 +11,12 @@ mod eventstore;
 mod kurrent_vault;
 mod letters;
 mod limits;
+mod log_tree;
 mod malformed;
 mod operations;
 mod organization;
 mod processes;
 mod projections;
 mod shape;
+mod snapshots;
 mod vault;

@@ -3,6 +3,7 @@
 
 mod appending;
 mod concurrent;
+mod fencing;
 mod grouping;
 mod model;
 mod reading;
@@ -35,6 +36,9 @@ pub async fn holds<F: Future<Output = Arc<dyn EventStore>>>(make: impl Fn() -> F
         grouping: a_group_is_stored_in_the_order_given, a_group_is_all_or_nothing, a_group_is_recognised_as_a_whole,
             records_in_a_repeated_group_are_recognised_by_their_neighbours,
             a_group_of_old_and_new_events_is_a_conflict, ten_thousand_streams_fit_in_one_group;
+        fencing: behind_a_closed_fence_nothing_is_appended, a_conflict_in_front_of_an_open_fence_is_a_conflict,
+            what_was_stored_before_the_fence_was_closed_is_answered_as_then,
+            of_many_who_write_nobody_does_behind_the_fence;
         reading: what_is_stored_is_read_back_byte_for_byte, a_large_event_is_stored, a_stream_is_read_in_pages,
             a_stream_without_events_reads_as_empty, two_categories_may_share_an_id,
             many_streams_are_read_at_once_in_the_order_asked_for, everything_is_read_in_pages_in_position_order,

@@ -177,6 +177,10 @@ impl EventStore for FaultyStore {
         }
     }
 
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.inner.append_unless(fence, group).await
+    }
+
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
         self.line_for_reading().await?;
         self.inner.read_stream(stream, from, max).await

@@ -15,6 +15,7 @@ pub mod crypto;
 pub mod faulty_store;
 pub mod place;
 pub mod rbw;
+pub mod rotation;
 pub mod sample;
 pub mod server;
 pub mod shape;

@@ -15,8 +15,9 @@ use commands::{
     ports::{About, Access, Directory, shared_state::LastPosition},
 };
 use domain::{
-    event::Position,
-    id::{OrganizationId, UserId},
+    account::fence::Fence,
+    event::{Aggregate, Position},
+    id::{FenceId, OrganizationId, UserId},
     meta::{Actor, Origin},
     organization::access::Standing,
 };
@@ -52,7 +53,7 @@ impl FromRef<WriteApi> for Authenticator {
 }
 
 impl WriteApi {
-    /// Who asks, for the metadata of events.
+    /// Who asks, for the metadata of events, and until when it may: until the sessions of the caller's stamp are fenced.
     pub fn context(&self, caller: &Caller) -> Context {
         Context {
             actor: Actor::User(caller.id),
@@ -65,6 +66,7 @@ impl WriteApi {
             correlation: self.executor.new_id(),
             causation: None,
             organizations: Vec::new(),
+            fence: Some(Fence::stream(FenceId::of(caller.id, caller.stamp))),
         }
     }
 
@@ -98,6 +100,7 @@ impl WriteApi {
             correlation: self.executor.new_id(),
             causation: None,
             organizations: Vec::new(),
+            fence: None,
         }
     }
 

@@ -1,19 +1,21 @@
 //! Commands about key material that clients made. Nothing is ever made, lowered or replaced here.
 
 mod account_keys;
+mod begin_rotation;
 mod change_kdf;
 mod change_password;
 mod name_user_key;
 mod regenerate_pair;
-mod rotate_user_key;
+pub mod rotate_user_key;
 mod set_pair;
 
 pub use account_keys::AccountKeys;
+pub use begin_rotation::{AbandonKeyRotation, BeginKeyRotation};
 pub use change_kdf::ChangeKdf;
 pub use change_password::ChangePassword;
 pub use name_user_key::SetUserKeyId;
 pub use regenerate_pair::RegenerateKeyPair;
-pub use rotate_user_key::{Resealed, RotateUserKey};
+pub use rotate_user_key::{RehearseKeyRotation, Resealed, ResealedCipher, RotateUserKey};
 pub use set_pair::SetKeyPair;
 
 use super::AccountError;

@@ -1,9 +1,13 @@
 //! What one command has read and wants to append.
 
-use super::{ExecuteError, Executor, LoadError, baseline::Baseline};
+use super::{
+    ExecuteError, Executor, LoadError,
+    baseline::Baseline,
+    snapshot::{Candidate, Due, is_due},
+};
 use crate::{
     context::Context,
-    ports::{Expected, READ_PAGE, StreamAppend},
+    ports::{Expected, READ_PAGE, SNAPSHOT_EVERY, StreamAppend},
 };
 use bytes::Bytes;
 use domain::{
@@ -36,7 +40,12 @@ struct Pending {
     events: Vec<NewEvent>,
     after: Arc<dyn Any + Send + Sync>,
     at: Timestamp,
+    /// To be kept as a snapshot when it is appended.
+    due: Option<Due>,
 }
+
+/// The page that shows whether a stream is long.
+const FIRST_PAGE: usize = SNAPSHOT_EVERY as usize;
 
 /// What one try of a command has read and wants to append.
 pub struct Unit<'e> {
@@ -89,18 +98,43 @@ impl<'e> Unit<'e> {
     pub async fn load<A: Aggregate>(&mut self, id: A::Id) -> Result<Loaded<A>, LoadError> {
         let mut loaded = self.baseline::<A>(id);
         let stream = A::stream(id);
+        let snapshots = &self.executor.snapshots;
         let known = loaded.revision;
+        let (mut start, mut last_event) = (known, None);
+        let mut candidate: Option<Candidate<A>> = None;
+        let mut asked = known.is_some();
+        if !asked && snapshots.likely(&stream) {
+            asked = true;
+            candidate = snapshots.find(std::slice::from_ref(&stream)).await.remove(&stream.id);
+        }
         loop {
-            let from = loaded.revision.map_or(0, |revision| revision.0 + 1);
-            let page = self.executor.store.read_stream(&stream, from, READ_PAGE).await?;
-            let last = page.len() < READ_PAGE;
-            self.fold(&mut loaded, page).await?;
+            let max = if asked { READ_PAGE } else { FIRST_PAGE };
+            let from = match &candidate {
+                Some(candidate) => candidate.revision.0,
+                None => loaded.revision.map_or(0, |revision| revision.0 + 1),
+            };
+            let page = self.executor.store.read_stream(&stream, from, max).await?;
+            let last = page.len() < max;
+            if let Some(candidate) = candidate.take() {
+                if !candidate.is_confirmed_by(page.first()) {
+                    snapshots.drop_foreign(candidate);
+                    continue;
+                }
+                start = Some(candidate.revision);
+                (loaded.state, loaded.revision) = (candidate.state, start);
+            }
+            last_event = self.fold(&mut loaded, page).await?.or(last_event);
             if last {
                 break;
             }
+            if !asked {
+                asked = true;
+                candidate = snapshots.find(std::slice::from_ref(&stream)).await.remove(&stream.id);
+                candidate = candidate.filter(|candidate| Some(candidate.revision) > loaded.revision);
+            }
         }
         if loaded.revision != known {
-            self.keep(&loaded);
+            self.keep(&loaded, start, last_event);
         }
         Ok(loaded)
     }
@@ -111,15 +145,37 @@ impl<'e> Unit<'e> {
     /// [`LoadError`].
     pub async fn load_many<A: Aggregate>(&mut self, ids: &[A::Id]) -> Result<Vec<Loaded<A>>, LoadError> {
         let mut all: Vec<Loaded<A>> = ids.iter().map(|id| self.baseline::<A>(*id)).collect();
-        let wanted: Vec<_> = all
-            .iter()
-            .map(|l| (A::stream(l.id), l.revision.map_or(0, |revision| revision.0 + 1)))
-            .collect();
-        let pages = self.executor.store.read_streams(&wanted).await?;
-        for (loaded, page) in all.iter_mut().zip(pages) {
-            if !page.is_empty() {
-                self.fold(loaded, page).await?;
+        let snapshots = &self.executor.snapshots;
+        let without = all.iter().filter(|l| l.revision.is_none()).map(|l| A::stream(l.id));
+        let long: Vec<_> = without.filter(|stream| snapshots.likely(stream)).collect();
+        let mut candidates = snapshots.find::<A>(&long).await;
+        let mut reading: Vec<_> = all.iter_mut().collect();
+        while !reading.is_empty() {
+            let from = |l: &Loaded<A>| match candidates.get(&l.id.into()) {
+                Some(candidate) => candidate.revision.0,
+                None => l.revision.map_or(0, |revision| revision.0 + 1),
+            };
+            let wanted: Vec<_> = reading.iter().map(|l| (A::stream(l.id), from(l))).collect();
+            let pages = self.executor.store.read_streams(&wanted).await?;
+            let mut again = Vec::new();
+            for (loaded, page) in reading.into_iter().zip(pages) {
+                let mut start = loaded.revision;
+                if let Some(candidate) = candidates.get(&loaded.id.into()) {
+                    if !candidate.is_confirmed_by(page.first()) {
+                        again.push(loaded);
+                        continue;
+                    }
+                    start = Some(candidate.revision);
+                    (loaded.state, loaded.revision) = (candidate.state.clone(), start);
+                }
+                if let Some(last_event) = self.fold(loaded, page).await? {
+                    self.keep_if_long(loaded, start, last_event);
+                }
             }
+            for foreign in again.iter().filter_map(|l| candidates.remove(&l.id.into())) {
+                snapshots.drop_foreign(foreign);
+            }
+            reading = again;
         }
         Ok(all)
     }
@@ -143,13 +199,20 @@ impl<'e> Unit<'e> {
             });
             state = state.evolve(event);
         }
+        let (stream, after): (_, Arc<dyn Any + Send + Sync>) = (A::stream(loaded.id), Arc::new(state.clone()));
+        let due = is_due(loaded.revision, encoded.len() as u64).then(|| {
+            let revision = Revision(loaded.revision.map_or(0, |revision| revision.0 + 1) + encoded.len() as u64 - 1);
+            let last = self.command.event_id(self.made - 1);
+            Due::new::<A>(stream.clone(), revision, last, Arc::clone(&after))
+        });
         self.pending.push(Pending {
-            stream: A::stream(loaded.id),
+            stream,
             category: A::CATEGORY,
             before: loaded.revision,
             events: encoded,
-            after: Arc::new(state.clone()),
+            after,
             at,
+            due,
         });
         state
     }
@@ -172,7 +235,13 @@ impl<'e> Unit<'e> {
             events: vec![new],
             after: Arc::new(()),
             at: event.at(),
+            due: None,
         });
+    }
+
+    /// Appends nothing of what was collected so far.
+    pub fn forget(&mut self) {
+        self.pending.clear();
     }
 
     /// Appends everything as one group: the position of the last event, `None` if there was nothing to append.
@@ -207,17 +276,25 @@ impl<'e> Unit<'e> {
                 revision,
                 at: pending.at,
             };
-            kept.push((pending.category, pending.stream.id, baseline));
+            kept.push((pending.category, pending.stream.id, baseline, pending.due));
             group.push(StreamAppend {
                 stream: pending.stream,
                 expected,
                 events,
             });
         }
-        let appended = self.executor.store.append(group).await.map_err(ExecuteError::Append)?;
-        for (category, id, baseline) in kept {
+        let store = &self.executor.store;
+        let appended = match &context.fence {
+            Some(fence) => store.append_unless(fence, group).await,
+            None => store.append(group).await,
+        };
+        let appended = appended.map_err(ExecuteError::Append)?;
+        for (category, id, baseline, due) in kept {
             if category != RECORDS {
                 self.executor.baselines.put(category, id, baseline);
+            }
+            if let Some(due) = due {
+                self.executor.snapshots.make(due);
             }
         }
         Ok(appended.iter().map(|a| a.position).max())
@@ -236,26 +313,52 @@ impl<'e> Unit<'e> {
         }
     }
 
-    fn keep<A: Aggregate>(&self, loaded: &Loaded<A>) {
+    /// Keeps what was loaded as a baseline; and as a snapshot, see [`Unit::keep_if_long`].
+    fn keep<A: Aggregate>(&self, loaded: &Loaded<A>, start: Option<Revision>, last_event: Option<Uuid>) {
         if let (Some(revision), Some(at)) = (loaded.revision, loaded.at) {
             let state: Arc<dyn Any + Send + Sync> = Arc::new(loaded.state.clone());
             self.executor
                 .baselines
                 .put(A::CATEGORY, loaded.id.into(), Baseline { state, revision, at });
         }
+        if let Some(last_event) = last_event {
+            self.keep_if_long(loaded, start, last_event);
+        }
     }
 
-    async fn fold<A: Aggregate>(&self, loaded: &mut Loaded<A>, page: Vec<StoredEvent>) -> Result<(), LoadError> {
-        if page.is_empty() {
-            return Ok(());
+    /// Keeps what was loaded as a snapshot if many events had to be read from `start` on, the last of them `last_event`.
+    fn keep_if_long<A: Aggregate>(&self, loaded: &Loaded<A>, start: Option<Revision>, last_event: Uuid) {
+        let count = |revision: Option<Revision>| revision.map_or(0, |revision| revision.0 + 1);
+        if let Some(revision) = loaded.revision
+            && count(loaded.revision) - count(start) >= SNAPSHOT_EVERY
+        {
+            let (stream, state) = (A::stream(loaded.id), Arc::new(loaded.state.clone()));
+            let due = Due::new::<A>(stream, revision, last_event, state);
+            self.executor.snapshots.make(due);
         }
+    }
+
+    /// Folds what comes after the state there is; the id of the last event. The event a snapshot was made at is read with
+    /// the rest: of it only the time counts.
+    async fn fold<A: Aggregate>(
+        &self,
+        loaded: &mut Loaded<A>,
+        page: Vec<StoredEvent>,
+    ) -> Result<Option<Uuid>, LoadError> {
+        if page.is_empty() {
+            return Ok(None);
+        }
+        let mut last = None;
         for stored in self.executor.seal.open(page).await? {
             let event = A::Event::decode(&stored.type_name, stored.schema, &stored.data)?;
-            loaded.state = std::mem::take(&mut loaded.state).evolve(&event);
+            if loaded.revision.is_none_or(|revision| stored.revision > revision) {
+                loaded.state = std::mem::take(&mut loaded.state).evolve(&event);
+            }
             loaded.revision = Some(stored.revision);
             loaded.at = Some(event.at());
+            last = Some(stored.id);
         }
-        Ok(())
+        Ok(last)
     }
 }
 

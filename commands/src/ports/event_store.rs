@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use domain::event::{NewEvent, Position, Revision, StoredEvent, StreamName};
 use domain::fault::{Fault, FaultKind};
+use domain::proof::leaf::Leaf;
 use tokio::sync::watch;
 
 /// What the decider saw of a stream.
@@ -51,6 +52,9 @@ pub enum AppendError {
         /// Where it is now; `None` if it has no events.
         current: Option<Revision>,
     },
+    /// The fence is closed: whoever asks is no longer allowed to. Nothing was appended.
+    #[error("the session is over")]
+    Fenced,
     /// The queue is full; nothing was appended.
     #[error("the event store has too much to do")]
     Busy,
@@ -66,6 +70,7 @@ impl Fault for AppendError {
     fn kind(&self) -> FaultKind {
         match self {
             Self::Conflict { .. } => FaultKind::Conflict,
+            Self::Fenced => FaultKind::Unauthenticated,
             Self::TooLarge => FaultKind::TooLarge,
             Self::Busy | Self::Unavailable(_) => FaultKind::Unavailable,
         }
@@ -108,6 +113,32 @@ pub struct Page {
     pub head: Position,
 }
 
+/// A stretch of the whole store, as the tree over the history takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafPage {
+    /// Positions and leaves, in order.
+    pub leaves: Vec<(Position, Leaf)>,
+    /// As in [`Page`].
+    pub next: Position,
+    /// As in [`Page`].
+    pub head: Position,
+}
+
+impl From<Page> for LeafPage {
+    /// Digests made of what is stored.
+    fn from(page: Page) -> Self {
+        Self {
+            leaves: page
+                .events
+                .iter()
+                .map(|event| (event.position, Leaf::of(event)))
+                .collect(),
+            next: page.next,
+            head: page.head,
+        }
+    }
+}
+
 /// An append-only store with one order over everything.
 #[async_trait]
 pub trait EventStore: Send + Sync {
@@ -119,6 +150,25 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// [`AppendError`]; only `Unavailable` leaves open whether it was stored.
     async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError>;
+
+    /// As [`EventStore::append`], but nothing is appended once `fence` has an event: by an append before it in the order
+    /// of the store, or, without [`Caps::atomic_multi`], before [`EventStore::let_land`] returned.
+    ///
+    /// What an earlier try had appended is answered as then, closed or not, if it states a revision and there is one order.
+    /// The group may close `fence` itself.
+    ///
+    /// # Errors
+    /// [`AppendError`]; `Fenced` if the fence is closed.
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError>;
+
+    /// Returns when everything that was let past a fence before this was called has been stored, or never will be, and a
+    /// position behind it. To be called after a fence was closed; at once where fences and appends have one order.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`]: it is not known.
+    async fn let_land(&self) -> Result<Position, ReadError> {
+        self.head().await
+    }
 
     /// At most `max` events of `stream` from revision `from` on, oldest first.
     ///
@@ -152,6 +202,15 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// As [`EventStore::read_stream`].
     async fn read_all(&self, after: Position, max: usize) -> Result<Page, ReadError>;
+
+    /// The leaves of at most `max` events after `after`, in position order: with the digests that the store keeps beside the
+    /// events where it keeps any, else of the stored bytes.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_stream`].
+    async fn read_leaves(&self, after: Position, max: usize) -> Result<LeafPage, ReadError> {
+        Ok(self.read_all(after, max).await?.into())
+    }
 
     /// The last position; [`Position::START`] if there is no event.
     ///

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{EmailAddressId, UserId},
+    id::{EmailAddressId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
 };
@@ -79,7 +79,7 @@ impl DomainEvent for EmailAddressEvent {
 }
 
 /// What decisions need to know of an address.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EmailAddress {
     /// Nobody holds it.
     #[default]
@@ -105,6 +105,7 @@ impl EmailAddress {
 
 impl Aggregate for EmailAddress {
     const CATEGORY: &'static str = "email_address";
+    const FOLD: &'static str = "fcee607e23eb399f";
     type Id = EmailAddressId;
     type Event = EmailAddressEvent;
 
@@ -114,6 +115,10 @@ impl Aggregate for EmailAddress {
             EmailAddressEvent::Held { by, at } => Self::Held { by: *by, since: *at },
             EmailAddressEvent::Released { .. } => Self::Free,
         }
+    }
+
+    fn subject(&self, _: EmailAddressId) -> Option<SubjectId> {
+        self.holder().map(SubjectId::from)
     }
 }
 

@@ -4,7 +4,7 @@ use super::signing::Signing;
 use crate::{
     crypto::{EncString, Kdf, Verifier},
     event::{Aggregate, DomainEvent},
-    id::{EmailAddressId, UserId},
+    id::{EmailAddressId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
 };
@@ -131,6 +131,20 @@ pub enum UserEvent {
         fingerprint: String,
         /// The new stamp.
         stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// A rotation of the user key begins: all sessions end, and what they still try to write is refused.
+    #[serde(rename = "UserKeyRotationBegun")]
+    KeyRotationBegun {
+        /// A stamp that no session carries while the rotation lasts.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody signed in before the rotation was done: it will not be.
+    #[serde(rename = "UserKeyRotationAbandoned")]
+    KeyRotationAbandoned {
         /// When.
         at: Timestamp,
     },
@@ -294,6 +308,8 @@ impl DomainEvent for UserEvent {
         ("UserKeyIdSet", 1),
         ("UserPasswordChanged", 1),
         ("UserKdfChanged", 1),
+        ("UserKeyRotationBegun", 1),
+        ("UserKeyRotationAbandoned", 1),
         ("UserKeyRotated", 1),
         ("UserEmailChanged", 1),
         ("UserEmailChangeRequested", 1),
@@ -320,6 +336,8 @@ impl DomainEvent for UserEvent {
             | Self::UserKeyIdSet { at, .. }
             | Self::PasswordChanged { at, .. }
             | Self::KdfChanged { at, .. }
+            | Self::KeyRotationBegun { at, .. }
+            | Self::KeyRotationAbandoned { at }
             | Self::KeyRotated { at, .. }
             | Self::EmailChanged { at, .. }
             | Self::EmailChangeRequested { at, .. }
@@ -341,7 +359,7 @@ impl DomainEvent for UserEvent {
 }
 
 /// An account that is there and whose person was not erased.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveUser {
     /// The normalised address.
     pub email: String,
@@ -363,6 +381,10 @@ pub struct LiveUser {
     pub key_id: Option<String>,
     /// Every session carries it.
     pub stamp: Uuid,
+    /// Stamps before it that a request still on its way may carry: those since the user key was last rotated.
+    pub former_stamps: Vec<Uuid>,
+    /// The user key is being rotated: nobody is signed in.
+    pub rotating: bool,
     /// The API key, once it was asked for.
     pub api_key: Option<Secret>,
     /// When the API key was made.
@@ -382,7 +404,7 @@ pub struct LiveUser {
 }
 
 /// What decisions need to know of an account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum User {
     /// Nobody ever registered it.
     #[default]
@@ -405,6 +427,7 @@ impl User {
 
 impl Aggregate for User {
     const CATEGORY: &'static str = "user";
+    const FOLD: &'static str = "9e9520fdcf747895";
     type Id = UserId;
     type Event = UserEvent;
 
@@ -433,6 +456,8 @@ impl Aggregate for User {
                 signing: None,
                 key_id: None,
                 stamp: *stamp,
+                former_stamps: vec![],
+                rotating: false,
                 api_key: None,
                 api_key_at: None,
                 verify_devices: true,
@@ -450,9 +475,19 @@ impl Aggregate for User {
             gone => gone,
         }
     }
+
+    fn subject(&self, id: UserId) -> Option<SubjectId> {
+        self.live().map(|_| id.into())
+    }
 }
 
 impl LiveUser {
+    fn restamped(mut self, stamp: Uuid) -> Self {
+        self.former_stamps.push(self.stamp);
+        self.stamp = stamp;
+        self
+    }
+
     /// The account after `event`; `None` when it is gone or its person was erased.
     fn evolve(self, event: &UserEvent) -> Option<Self> {
         use UserEvent as E;
@@ -476,8 +511,7 @@ impl LiveUser {
             },
             E::PasswordChanged { credentials, stamp, .. } => Self {
                 credentials: credentials.known()?.clone(),
-                stamp: *stamp,
-                ..self
+                ..self.restamped(*stamp)
             },
             E::KdfChanged {
                 kdf,
@@ -487,7 +521,17 @@ impl LiveUser {
             } => Self {
                 kdf: *kdf,
                 credentials: credentials.known()?.clone(),
+                ..self.restamped(*stamp)
+            },
+            // all stamps before it are fenced in the same append
+            E::KeyRotationBegun { stamp, .. } => Self {
                 stamp: *stamp,
+                former_stamps: vec![],
+                rotating: true,
+                ..self
+            },
+            E::KeyRotationAbandoned { .. } => Self {
+                rotating: false,
                 ..self
             },
             E::KeyRotated {
@@ -500,8 +544,8 @@ impl LiveUser {
                 credentials: credentials.known()?.clone(),
                 keys: Some(keys.known()?.clone()),
                 key_id: key_id.clone(),
-                stamp: *stamp,
-                ..self
+                rotating: false,
+                ..self.restamped(*stamp)
             },
             E::EmailChanged {
                 email,
@@ -514,8 +558,7 @@ impl LiveUser {
                 address: *address,
                 email_verified: true,
                 credentials: credentials.known()?.clone(),
-                stamp: *stamp,
-                ..self
+                ..self.restamped(*stamp)
             },
             E::EmailVerified { .. } => Self {
                 email_verified: true,
@@ -553,7 +596,7 @@ impl LiveUser {
                 api_key_at: Some(*at),
                 ..self
             },
-            E::SecurityStampRotated { stamp, .. } => Self { stamp: *stamp, ..self },
+            E::SecurityStampRotated { stamp, .. } => self.restamped(*stamp),
             E::Deleted { .. } => return None,
         })
     }

@@ -3,7 +3,7 @@
 use crate::{
     crypto::EncString,
     event::{Aggregate, DomainEvent},
-    id::{CollectionId, MembershipId, OrganizationId},
+    id::{CollectionId, MembershipId, OrganizationId, SubjectId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ impl DomainEvent for CollectionEvent {
 }
 
 /// A collection that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveCollection {
     /// Whose it is.
     pub organization: OrganizationId,
@@ -74,7 +74,7 @@ pub struct LiveCollection {
 }
 
 /// What decisions need to know of a collection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Collection {
     /// Nobody ever made it.
     #[default]
@@ -97,6 +97,7 @@ impl Collection {
 
 impl Aggregate for Collection {
     const CATEGORY: &'static str = "collection";
+    const FOLD: &'static str = "dacf85c601922917";
     type Id = CollectionId;
     type Event = CollectionEvent;
 
@@ -126,6 +127,13 @@ impl Aggregate for Collection {
             }
             (state, CollectionEvent::Updated { .. }) => state,
             (_, CollectionEvent::Deleted { .. }) => Self::Deleted,
+        }
+    }
+
+    fn subject(&self, _: CollectionId) -> Option<SubjectId> {
+        match self {
+            Self::Live(live) => Some(live.organization.into()),
+            Self::Absent | Self::Deleted => None,
         }
     }
 }

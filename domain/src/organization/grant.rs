@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{CollectionId, GrantId, GroupId, MembershipId, OrganizationId},
+    id::{CollectionId, GrantId, GroupId, MembershipId, OrganizationId, SubjectId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -95,11 +95,12 @@ impl DomainEvent for GrantEvent {
 }
 
 /// The rights, if there are any.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant(pub Option<Rights>);
 
 impl Aggregate for Grant {
     const CATEGORY: &'static str = "collection_grant";
+    const FOLD: &'static str = "4c75de9d57c9870f";
     type Id = GrantId;
     type Event = GrantEvent;
 
@@ -108,6 +109,10 @@ impl Aggregate for Grant {
             GrantEvent::Granted { rights, .. } => Self(Some(*rights)),
             GrantEvent::Withdrawn { .. } => Self(None),
         }
+    }
+
+    fn subject(&self, _: GrantId) -> Option<SubjectId> {
+        None
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{GroupId, GroupPlaceId, MembershipId, OrganizationId},
+    id::{GroupId, GroupPlaceId, MembershipId, OrganizationId, SubjectId},
     personal::Personal,
     time::Timestamp,
 };
@@ -54,7 +54,7 @@ impl DomainEvent for GroupEvent {
 }
 
 /// A group that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveGroup {
     /// Whose it is.
     pub organization: OrganizationId,
@@ -65,7 +65,7 @@ pub struct LiveGroup {
 }
 
 /// What decisions need to know of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Group {
     /// Nobody ever made it.
     #[default]
@@ -88,6 +88,7 @@ impl Group {
 
 impl Aggregate for Group {
     const CATEGORY: &'static str = "group";
+    const FOLD: &'static str = "a9f9a0147063187f";
     type Id = GroupId;
     type Event = GroupEvent;
 
@@ -113,6 +114,13 @@ impl Aggregate for Group {
             }),
             (state, GroupEvent::Updated { .. }) => state,
             (_, GroupEvent::Deleted { .. }) => Self::Deleted,
+        }
+    }
+
+    fn subject(&self, _: GroupId) -> Option<SubjectId> {
+        match self {
+            Self::Live(live) => Some(live.organization.into()),
+            Self::Absent | Self::Deleted => None,
         }
     }
 }
@@ -151,11 +159,12 @@ impl DomainEvent for GroupPlaceEvent {
 }
 
 /// Whether the member is in the group.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupPlace(pub bool);
 
 impl Aggregate for GroupPlace {
     const CATEGORY: &'static str = "group_member";
+    const FOLD: &'static str = "dcf90230600b789a";
     type Id = GroupPlaceId;
     type Event = GroupPlaceEvent;
 
@@ -164,5 +173,9 @@ impl Aggregate for GroupPlace {
             GroupPlaceEvent::Added { .. } => Self(true),
             GroupPlaceEvent::Removed { .. } => Self(false),
         }
+    }
+
+    fn subject(&self, _: GroupPlaceId) -> Option<SubjectId> {
+        None
     }
 }

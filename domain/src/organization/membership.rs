@@ -4,7 +4,7 @@ use super::role::Role;
 use crate::{
     crypto::EncString,
     event::{Aggregate, DomainEvent},
-    id::{EmailAddressId, MembershipId, OrganizationId, UserId},
+    id::{EmailAddressId, MembershipId, OrganizationId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
 };
@@ -232,7 +232,7 @@ pub enum Stage {
 }
 
 /// A membership that is not over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveMembership {
     /// In which organization.
     pub organization: OrganizationId,
@@ -280,7 +280,7 @@ impl LiveMembership {
 }
 
 /// What decisions need to know of a membership.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Membership {
     /// There never was one.
     #[default]
@@ -308,6 +308,7 @@ impl Membership {
 
 impl Aggregate for Membership {
     const CATEGORY: &'static str = "membership";
+    const FOLD: &'static str = "a2cba7f6783cc1f9";
     type Id = MembershipId;
     type Event = MembershipEvent;
 
@@ -403,5 +404,9 @@ impl Aggregate for Membership {
             E::Ended { .. } => return Self::Ended,
         }
         Self::Live(live)
+    }
+
+    fn subject(&self, _: MembershipId) -> Option<SubjectId> {
+        self.live().map(|live| live.organization.into())
     }
 }

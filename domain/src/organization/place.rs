@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{MembershipId, OrganizationId, PlaceId},
+    id::{MembershipId, OrganizationId, PlaceId, SubjectId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl DomainEvent for PlaceEvent {
 }
 
 /// Whose place it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// Nobody's.
     #[default]
@@ -50,6 +50,7 @@ pub enum Place {
 
 impl Aggregate for Place {
     const CATEGORY: &'static str = "member_place";
+    const FOLD: &'static str = "3159d28251567b44";
     type Id = PlaceId;
     type Event = PlaceEvent;
 
@@ -58,5 +59,9 @@ impl Aggregate for Place {
             PlaceEvent::Taken { by, .. } => Self::Taken(*by),
             PlaceEvent::Freed { .. } => Self::Free,
         }
+    }
+
+    fn subject(&self, _: PlaceId) -> Option<SubjectId> {
+        None
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{OrganizationId, PolicyId},
+    id::{OrganizationId, PolicyId, SubjectId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ impl DomainEvent for PolicyEvent {
 }
 
 /// A policy as it stands: off, and asking for nothing, until somebody set it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// Whether it is on.
     pub enabled: bool,
@@ -69,6 +69,7 @@ pub struct Policy {
 
 impl Aggregate for Policy {
     const CATEGORY: &'static str = "policy";
+    const FOLD: &'static str = "2cd0d0b78ffc3744";
     type Id = PolicyId;
     type Event = PolicyEvent;
 
@@ -79,5 +80,9 @@ impl Aggregate for Policy {
             data: data.clone(),
             set: Some(*at),
         }
+    }
+
+    fn subject(&self, _: PolicyId) -> Option<SubjectId> {
+        None
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     account::user::Secret,
     crypto::EncString,
     event::{Aggregate, DomainEvent},
-    id::{MembershipId, OrganizationId, UserId},
+    id::{MembershipId, OrganizationId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
 };
@@ -188,7 +188,7 @@ impl DomainEvent for OrganizationEvent {
 }
 
 /// An organization that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveOrganization {
     /// What it is called; `None` once that was erased.
     pub details: Option<Details>,
@@ -209,7 +209,7 @@ pub struct LiveOrganization {
 }
 
 /// What decisions need to know of an organization.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Organization {
     /// Nobody ever founded it.
     #[default]
@@ -232,6 +232,7 @@ impl Organization {
 
 impl Aggregate for Organization {
     const CATEGORY: &'static str = "organization";
+    const FOLD: &'static str = "02946a4c255047cc";
     type Id = OrganizationId;
     type Event = OrganizationEvent;
 
@@ -278,5 +279,9 @@ impl Aggregate for Organization {
             E::Deleted { .. } => return Self::Deleted,
         }
         Self::Live(live)
+    }
+
+    fn subject(&self, id: OrganizationId) -> Option<SubjectId> {
+        self.live().map(|_| id.into())
     }
 }

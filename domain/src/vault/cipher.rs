@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{CipherId, CollectionId, FolderId, OrganizationId, UserId},
+    id::{CipherId, CollectionId, FolderId, OrganizationId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -240,7 +240,7 @@ impl DomainEvent for CipherEvent {
 }
 
 /// An item that is there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveCipher {
     /// Whose it is; who made it, if it belongs to an organization.
     pub owner: UserId,
@@ -277,7 +277,7 @@ impl LiveCipher {
 }
 
 /// What decisions need to know of an item.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Cipher {
     /// Nobody ever made it.
     #[default]
@@ -306,6 +306,7 @@ impl Cipher {
 
 impl Aggregate for Cipher {
     const CATEGORY: &'static str = "cipher";
+    const FOLD: &'static str = "e89d8b6603c013b8";
     type Id = CipherId;
     type Event = CipherEvent;
 
@@ -416,5 +417,12 @@ impl Aggregate for Cipher {
             }
         };
         Self::Live(Box::new(live))
+    }
+
+    fn subject(&self, _: CipherId) -> Option<SubjectId> {
+        match self {
+            Self::Live(cipher) => Some(cipher.organization.map_or(cipher.owner.into(), SubjectId::from)),
+            Self::Absent | Self::Deleted => None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{CipherId, FilingId, FolderId, UserId},
+    id::{CipherId, FilingId, FolderId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ impl DomainEvent for FilingEvent {
 }
 
 /// How the member files the item: nowhere, not marked and not archived until they say so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filing {
     /// Where.
     pub folder: Option<FolderId>,
@@ -53,6 +53,7 @@ pub struct Filing {
 
 impl Aggregate for Filing {
     const CATEGORY: &'static str = "filing";
+    const FOLD: &'static str = "40af56e2914949c8";
     type Id = FilingId;
     type Event = FilingEvent;
 
@@ -68,5 +69,9 @@ impl Aggregate for Filing {
             favorite: *favorite,
             archived: *archived,
         }
+    }
+
+    fn subject(&self, _: FilingId) -> Option<SubjectId> {
+        None
     }
 }

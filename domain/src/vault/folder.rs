@@ -3,7 +3,7 @@
 use crate::{
     crypto::EncString,
     event::{Aggregate, DomainEvent},
-    id::{FolderId, UserId},
+    id::{FolderId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ impl DomainEvent for FolderEvent {
 }
 
 /// What decisions need to know of a folder.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Folder {
     /// Nobody ever made it.
     #[default]
@@ -81,6 +81,7 @@ impl Folder {
 
 impl Aggregate for Folder {
     const CATEGORY: &'static str = "folder";
+    const FOLD: &'static str = "ef61139b4c6dc1c3";
     type Id = FolderId;
     type Event = FolderEvent;
 
@@ -98,6 +99,13 @@ impl Aggregate for Folder {
             (state, Renamed { .. }) => state,
             (Self::Live { owner, .. } | Self::Deleted { owner }, Deleted { .. }) => Self::Deleted { owner },
             (Self::Absent, Deleted { .. }) => Self::Absent,
+        }
+    }
+
+    fn subject(&self, _: FolderId) -> Option<SubjectId> {
+        match self {
+            Self::Absent => None,
+            Self::Live { owner, .. } | Self::Deleted { owner } => Some((*owner).into()),
         }
     }
 }

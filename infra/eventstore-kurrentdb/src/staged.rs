@@ -73,7 +73,29 @@ impl StagedStore {
         }
     }
 
-    async fn create(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+    async fn store(&self, fence: Option<&StreamName>, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        let several = group.len() > 1 && !self.inner.caps().atomic_multi;
+        if several && group.iter().all(|append| append.expected == Expected::NoStream) {
+            return self.create(fence, group).await;
+        }
+        if several {
+            self.check_expected(&group).await?;
+        }
+        self.append_inner(fence, group).await
+    }
+
+    async fn append_inner(
+        &self,
+        fence: Option<&StreamName>,
+        group: Vec<StreamAppend>,
+    ) -> Result<Vec<Appended>, AppendError> {
+        match fence {
+            Some(fence) => self.inner.append_unless(fence, group).await,
+            None => self.inner.append(group).await,
+        }
+    }
+
+    async fn create(&self, fence: Option<&StreamName>, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
         let max = self.inner.caps().max_append_bytes;
         if group.iter().any(|append| crate::wire::size(append) > max) {
             return Err(AppendError::TooLarge);
@@ -92,7 +114,7 @@ impl StagedStore {
                 }
                 return Err(conflict);
             }
-            match self.commit(&staging, &batch).await {
+            match self.commit(fence, &staging, &batch).await {
                 Ok(committed) => return self.roll(staging.id, committed, &group).await?.into_answer(),
                 Err(AppendError::Conflict { .. }) => {} // the same batch is being written elsewhere
                 Err(error) => return Err(error),
@@ -101,8 +123,13 @@ impl StagedStore {
         Err(AppendError::Busy)
     }
 
-    /// Stages what is not there and commits; the revision of `BatchCommitted`.
-    async fn commit(&self, staging: &batch::Staging, batch: &Batch) -> Result<Revision, AppendError> {
+    /// Stages what is not there and commits, all of it in front of `fence`; the revision of `BatchCommitted`.
+    async fn commit(
+        &self,
+        fence: Option<&StreamName>,
+        staging: &batch::Staging,
+        batch: &Batch,
+    ) -> Result<Revision, AppendError> {
         let stream = batch::stream(staging.id);
         let mut last = batch.last;
         for events in staging.appends(batch) {
@@ -112,7 +139,7 @@ impl StagedStore {
                 expected,
                 events,
             };
-            last = Some(one(self.inner.append(vec![append]).await?)?.revision);
+            last = Some(one(self.append_inner(fence, vec![append]).await?)?.revision);
         }
         last.ok_or_else(|| AppendError::Unavailable("nothing was staged".to_owned()))
     }
@@ -206,14 +233,23 @@ fn unavailable(ReadError::Unavailable(why): ReadError) -> AppendError {
 #[async_trait]
 impl EventStore for StagedStore {
     async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
-        if group.len() < 2 || self.inner.caps().atomic_multi {
-            return self.inner.append(group).await;
+        self.store(None, group).await
+    }
+
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.store(Some(fence), group).await
+    }
+
+    /// A batch is let past a fence when it is committed; it may take longer until all of it is where it belongs, or a
+    /// crash may have left that to others.
+    async fn let_land(&self) -> Result<Position, ReadError> {
+        let landed = self.inner.let_land().await?;
+        if self.inner.caps().atomic_multi {
+            return Ok(landed);
         }
-        if group.iter().all(|append| append.expected == Expected::NoStream) {
-            return self.create(group).await;
-        }
-        self.check_expected(&group).await?;
-        self.inner.append(group).await
+        let resumed = self.resume().await;
+        resumed.map_err(|error| ReadError::Unavailable(error.to_string()))?;
+        self.inner.head().await
     }
 
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {

@@ -3,7 +3,7 @@
 use crate::{
     link::{ConnectError, Link},
     reader::Reader,
-    tail::Tail,
+    tail::{FRESH, Tail},
     wire,
 };
 use async_trait::async_trait;
@@ -67,6 +67,8 @@ impl Default for KurrentSettings {
 ///   further than what was known when they were sent, so `true` is certain and `false` is not.
 /// - `Any` and `Exists` are recognised only as long as the server remembers the ids (a cache, lost in a restart).
 /// - An append is measured as the server does: data, metadata with some 20 bytes around it, type names twice.
+/// - A fence is judged by what this process has seen of the store, 2 s old at most, and then the append is sent:
+///   [`EventStore::let_land`] waits until what passed so has arrived.
 /// - `recorded_at_micros` is the leader's clock; it does not go backwards as long as that clock does not.
 pub struct KurrentStore {
     reader: Reader,
@@ -116,6 +118,32 @@ impl KurrentStore {
         Ok((admitted, turn))
     }
 
+    async fn store(&self, fence: Option<&StreamName>, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        if group
+            .iter()
+            .any(|append| wire::size(append) > self.settings.max_append_bytes)
+        {
+            return Err(AppendError::TooLarge);
+        }
+        let _turn = self.turn().await?;
+        let mut appended = Vec::with_capacity(group.len());
+        for append in group {
+            if let Some(fence) = fence {
+                self.check(fence).await?;
+            }
+            appended.push(self.append_one(append).await?);
+        }
+        Ok(appended)
+    }
+
+    async fn check(&self, fence: &StreamName) -> Result<(), AppendError> {
+        match self.tail.is_closed(fence, &self.reader).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(AppendError::Fenced),
+            Err(ReadError::Unavailable(why)) => Err(AppendError::Unavailable(why)),
+        }
+    }
+
     async fn append_one(&self, append: StreamAppend) -> Result<Appended, AppendError> {
         if matches!(append.expected, Expected::Exact(Revision(revision)) if revision > LAST_REVISION) {
             let current = self.last_revision(&append.stream).await;
@@ -141,6 +169,7 @@ impl KurrentStore {
                 let revision = Revision(done.next_expected_version);
                 let position = self.position(&append.stream, revision, done.position.commit).await?;
                 self.tail.raise(position);
+                self.tail.note(&append.stream);
                 Ok(Appended {
                     revision,
                     position,
@@ -202,18 +231,17 @@ impl Drop for KurrentStore {
 #[async_trait]
 impl EventStore for KurrentStore {
     async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
-        if group
-            .iter()
-            .any(|append| wire::size(append) > self.settings.max_append_bytes)
-        {
-            return Err(AppendError::TooLarge);
-        }
-        let _turn = self.turn().await?;
-        let mut appended = Vec::with_capacity(group.len());
-        for append in group {
-            appended.push(self.append_one(append).await?);
-        }
-        Ok(appended)
+        self.store(None, group).await
+    }
+
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.store(Some(fence), group).await
+    }
+
+    /// What passed a fence did so by a look that was [`FRESH`], and was sent for the last time before its deadline.
+    async fn let_land(&self) -> Result<Position, ReadError> {
+        tokio::time::sleep(FRESH + self.settings.deadline + self.settings.each_try).await;
+        self.head().await
     }
 
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {

@@ -2,8 +2,12 @@
 
 use crate::{reader::Reader, wire};
 use commands::ports::ReadError;
-use domain::event::Position;
+use domain::{
+    account::fence::Fence,
+    event::{Aggregate, Position, StreamName},
+};
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,6 +20,8 @@ const BUSY: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_millis(100);
 /// Between looks while the server cannot be reached.
 const UNREACHABLE: Duration = Duration::from_secs(1);
+/// How old a look may be that a fence is judged by.
+pub(crate) const FRESH: Duration = Duration::from_secs(2);
 /// Between looks for connections that were made again.
 const QUICKEN: Duration = Duration::from_secs(1);
 
@@ -25,6 +31,15 @@ pub(crate) struct Tail {
     /// One looks at a time.
     looking: tokio::sync::Mutex<()>,
     wake: watch::Sender<Position>,
+    fences: Mutex<Fences>,
+}
+
+/// Fences that were closed since this process started, and when the look began that knows of all before it. Those closed
+/// earlier are not needed: sessions that are checked here carry a stamp that is good by read models newer than that.
+#[derive(Default)]
+struct Fences {
+    closed: HashSet<StreamName>,
+    looked: Option<Instant>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -59,6 +74,7 @@ impl Tail {
             seen: Mutex::new(seen),
             looking: tokio::sync::Mutex::default(),
             wake: watch::Sender::new(seen.last),
+            fences: Mutex::default(),
         })
     }
 
@@ -66,6 +82,7 @@ impl Tail {
     pub(crate) async fn advance(&self, reader: &Reader) -> Result<Position, ReadError> {
         let _looking = self.looking.lock().await;
         let mut seen = *self.seen();
+        let began = Instant::now();
         loop {
             let page = reader.all(seen.looked_at, false, STRIDE).await?;
             let short = page.len() < STRIDE;
@@ -73,14 +90,45 @@ impl Tail {
                 seen.looked_at = Some(event.position.commit);
                 if let Some(ours) = wire::stored_event(event) {
                     seen.last = ours.position;
+                    self.note(&ours.stream);
                 }
             }
             *self.seen() = seen;
             self.raise(seen.last);
             if short {
+                self.fences().looked = Some(began);
                 return Ok(self.known());
             }
         }
+    }
+
+    /// Whether `fence` was closed, by what was known [`FRESH`] ago at the latest. Costs a question only while nobody listens to
+    /// this store, or it does not answer: else it is looked at all the time.
+    pub(crate) async fn is_closed(&self, fence: &StreamName, reader: &Reader) -> Result<bool, ReadError> {
+        let is_fresh = |looked: Option<Instant>| looked.is_some_and(|looked| looked.elapsed() < FRESH);
+        let known = {
+            let fences = self.fences();
+            (fences.closed.contains(fence), is_fresh(fences.looked))
+        };
+        match known {
+            (true, _) => Ok(true),
+            (false, true) => Ok(false),
+            (false, false) => {
+                self.advance(reader).await?;
+                Ok(self.fences().closed.contains(fence))
+            }
+        }
+    }
+
+    /// An event was appended to `stream`.
+    pub(crate) fn note(&self, stream: &StreamName) {
+        if stream.category == Fence::CATEGORY {
+            self.fences().closed.insert(stream.clone());
+        }
+    }
+
+    fn fences(&self) -> MutexGuard<'_, Fences> {
+        self.fences.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where to read on after `after`: further on if nothing of ours lies between.

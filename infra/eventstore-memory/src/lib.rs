@@ -35,11 +35,8 @@ impl MemoryStore {
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().expect("nothing panics while it holds the log")
     }
-}
 
-#[async_trait]
-impl EventStore for MemoryStore {
-    async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+    fn store(&self, fence: Option<&StreamName>, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
         let bytes: usize = group
             .iter()
             .flat_map(|a| &a.events)
@@ -50,11 +47,22 @@ impl EventStore for MemoryStore {
         }
         let now = self.clock.now();
         let mut log = self.log();
-        let answer = log.append(group, now);
+        let answer = log.append(fence, group, now);
         // published under the lock, so that the head never goes backwards
         self.head
             .send_if_modified(|head| std::mem::replace(head, log.head()) != log.head());
         answer
+    }
+}
+
+#[async_trait]
+impl EventStore for MemoryStore {
+    async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.store(None, group)
+    }
+
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.store(Some(fence), group)
     }
 
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {

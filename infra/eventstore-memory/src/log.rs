@@ -30,15 +30,31 @@ impl Log {
         places[start..].iter().map(|place| &self.events[*place])
     }
 
-    /// Appends all of `group` or nothing.
+    /// Appends all of `group` or nothing; nothing once `fence` has an event.
     ///
     /// A stream named twice, or without events, is refused as a conflict of that stream: callers never ask for it.
-    pub(crate) fn append(&mut self, group: Vec<StreamAppend>, now: Timestamp) -> Result<Vec<Appended>, AppendError> {
+    pub(crate) fn append(
+        &mut self,
+        fence: Option<&StreamName>,
+        group: Vec<StreamAppend>,
+        now: Timestamp,
+    ) -> Result<Vec<Appended>, AppendError> {
         if let Some(odd) = malformed(&group) {
             return Err(self.conflict(odd));
         }
         if let Some(moved) = group.iter().find(|a| !self.is_as_expected(a)) {
-            return self.repeated(&group).ok_or_else(|| self.conflict(moved));
+            let closed = fence.is_some_and(|fence| self.len_of(fence) > 0);
+            let refused = || {
+                if closed {
+                    AppendError::Fenced
+                } else {
+                    self.conflict(moved)
+                }
+            };
+            return self.repeated(&group).ok_or_else(refused);
+        }
+        if fence.is_some_and(|fence| self.len_of(fence) > 0) {
+            return Err(AppendError::Fenced);
         }
         let recorded_at_micros = now
             .0

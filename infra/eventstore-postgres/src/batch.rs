@@ -4,14 +4,16 @@ use crate::queue::{Answer, Group, Member};
 use crate::settings::Settings;
 use commands::ports::{AppendError, Appended, Expected};
 use domain::event::{Position, Revision, StreamName};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Takes from `waiting`, oldest first, what fits into one transaction. A stream occurs once in it (but any number of
-/// single `Any` appends to one stream share its place): later appends to the same stream stay, and keep their order.
+/// single `Any` appends to one stream share its place): later appends to the same stream stay, and keep their order. So
+/// does what closes a fence and what stands behind it.
 pub(crate) fn take(waiting: &mut VecDeque<Group>, settings: &Settings) -> Vec<Group> {
     let mut taken: Vec<Group> = Vec::with_capacity(waiting.len().min(settings.batch_groups));
     let mut left = VecDeque::new();
     let mut shared: HashMap<StreamName, bool> = HashMap::with_capacity(taken.capacity());
+    let mut fences: HashSet<StreamName> = HashSet::new();
     let (mut events, mut bytes) = (0, 0);
     while let Some(group) = waiting.pop_front() {
         let full = taken.len() >= settings.batch_groups
@@ -25,10 +27,12 @@ pub(crate) fn take(waiting: &mut VecDeque<Group>, settings: &Settings) -> Vec<Gr
         let free = group
             .members
             .iter()
-            .all(|m| shared.get(&m.stream).is_none_or(|open| *open && coalescable));
+            .all(|m| shared.get(&m.stream).is_none_or(|open| *open && coalescable) && !fences.contains(&m.stream))
+            && group.fence.as_ref().is_none_or(|fence| !shared.contains_key(fence));
         for member in &group.members {
             shared.insert(member.stream.clone(), free && coalescable);
         }
+        fences.extend(group.fence.clone());
         if free {
             events += group.events;
             bytes += group.bytes;
@@ -80,6 +84,8 @@ pub(crate) struct Columns<'a> {
     pub expected: Vec<i64>,
     pub count: Vec<i32>,
     pub group: Vec<i32>,
+    pub fence_category: Vec<Option<&'a str>>,
+    pub fence: Vec<Option<uuid::Uuid>>,
     pub id: Vec<uuid::Uuid>,
     pub type_name: Vec<&'a str>,
     pub schema: Vec<i16>,
@@ -99,6 +105,12 @@ impl<'a> Columns<'a> {
             columns.stream.push(member.stream.id);
             columns.expected.push(number(member.expected));
             columns.group.push(g as i32);
+            let fence = groups[g]
+                .fence
+                .as_ref()
+                .filter(|_| groups[g].fenced_member() == Some(m));
+            columns.fence_category.push(fence.map(|fence| &*fence.category));
+            columns.fence.push(fence.map(|fence| fence.id));
             let before = columns.id.len();
             row.parts
                 .iter()
@@ -156,6 +168,7 @@ pub(crate) fn answers(groups: &[Group], rows: &[Row], outcomes: &[Outcome]) -> V
                         current,
                     });
                 }
+                (answer @ Ok(_), 4, _) => *answer = Err(AppendError::Fenced),
                 // 3: another row of the group says why; an earlier one may have said it already
                 _ => {}
             }

@@ -14,6 +14,8 @@ pub(crate) type Answer = Result<Vec<Appended>, AppendError>;
 /// One append: stored whole or not at all.
 pub(crate) struct Group {
     pub members: Vec<Member>,
+    /// Nothing is stored once this stream has an event.
+    pub fence: Option<StreamName>,
     pub events: usize,
     pub bytes: usize,
     pub asked: Instant,
@@ -46,13 +48,22 @@ impl Group {
 
     /// Whether it may share a row of a batch with others like it.
     pub fn is_coalescable(&self) -> bool {
-        matches!(
-            &self.members[..],
-            [Member {
-                expected: Expected::Any,
-                ..
-            }]
-        )
+        self.fence.is_none()
+            && matches!(
+                &self.members[..],
+                [Member {
+                    expected: Expected::Any,
+                    ..
+                }]
+            )
+    }
+
+    /// The member that the fence is checked with: one that states a revision, if there is one, for those are recognised
+    /// when they are stored already.
+    pub fn fenced_member(&self) -> Option<usize> {
+        let states = |m: &Member| matches!(m.expected, Expected::Exact(_) | Expected::NoStream);
+        self.fence.as_ref()?;
+        Some(self.members.iter().position(states).unwrap_or_default())
     }
 }
 
@@ -83,7 +94,11 @@ impl Queue {
     /// Lets an append in, or says at once why not. The answer comes by the receiver.
     ///
     /// A stream named twice, or without events, is refused as a conflict of that stream: callers never ask for it.
-    pub fn enter(&self, appends: Vec<StreamAppend>) -> Result<oneshot::Receiver<Answer>, AppendError> {
+    pub fn enter(
+        &self,
+        fence: Option<StreamName>,
+        appends: Vec<StreamAppend>,
+    ) -> Result<oneshot::Receiver<Answer>, AppendError> {
         if let Some(odd) = malformed(&appends) {
             return Err(AppendError::Conflict {
                 stream: odd.stream.clone(),
@@ -114,6 +129,7 @@ impl Queue {
         let members = appends.into_iter().map(Member::from).collect();
         place.send(Group {
             members,
+            fence,
             events,
             bytes,
             asked: Instant::now(),

@@ -3,8 +3,9 @@
 use crate::fault::{is_lost, unreadable};
 use crate::settings::Settings;
 use bytes::{Bytes, BytesMut};
-use commands::ports::{Page, ReadError};
+use commands::ports::{LeafPage, Page, ReadError};
 use domain::event::{Position, Revision, StoredEvent, StreamName};
+use domain::proof::{Hash, leaf::Leaf};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{ConnectOptions, PgPool, Row, query::Query};
 use std::{borrow::Cow, time::Duration};
@@ -25,6 +26,10 @@ const OF_STREAMS: &str = "select e.*, r.o from unnest($1::text[], $2::uuid[], $3
 /// Head and events by one statement: one snapshot, one way to the database.
 const OF_ALL: &str = "select e.*, h.position from es.log_head h left join lateral ( \
       select position, category, stream_id, revision, event_id, type, schema, recorded_at, data, meta \
+      from es.event where position > $1 order by position limit $2) e on true where h.one";
+/// The same with digests in the place of what they are of.
+const LEAVES_OF_ALL: &str = "select e.*, h.position from es.log_head h left join lateral ( \
+      select position, category, stream_id, revision, event_id, type, schema, recorded_at, data_digest, meta_digest \
       from es.event where position > $1 order by position limit $2) e on true where h.one";
 const HEAD: &str = "select position from es.log_head where one";
 
@@ -92,23 +97,37 @@ impl Reader {
     }
 
     pub async fn all(&self, after: Position, max: usize) -> Result<Page, ReadError> {
+        let (mut events, head) = self.page(OF_ALL, after, max, event).await?;
+        events.sort_by_key(|e| e.position); // as they come; a plan need not keep it
+        let next = events.last().map_or(after, |e| e.position);
+        Ok(Page { events, next, head })
+    }
+
+    pub async fn leaves(&self, after: Position, max: usize) -> Result<LeafPage, ReadError> {
+        let (mut leaves, head) = self.page(LEAVES_OF_ALL, after, max, leaf).await?;
+        leaves.sort_by_key(|(position, _)| *position);
+        let next = leaves.last().map_or(after, |(position, _)| *position);
+        Ok(LeafPage { leaves, next, head })
+    }
+
+    /// What `read` makes of the rows after `after`, and the head.
+    async fn page<T>(
+        &self,
+        statement: &'static str,
+        after: Position,
+        max: usize,
+        read: fn(&PgRow) -> Result<T, sqlx::Error>,
+    ) -> Result<(Vec<T>, Position), ReadError> {
         let rows = self
-            .rows(|| sqlx::query(OF_ALL).bind(bigint(after.0)).bind(bigint(max as u64)))
+            .rows(|| sqlx::query(statement).bind(bigint(after.0)).bind(bigint(max as u64)))
             .await?;
         let head = match rows.first() {
             Some(row) => position(row, EXTRA).map_err(unreadable)?,
             None => return Err(ReadError::Unavailable("es.log_head is empty".to_owned())),
         };
         let is_event = |row: &&PgRow| row.try_get_raw(0).is_ok_and(|p| !sqlx::ValueRef::is_null(&p));
-        let mut events = rows
-            .iter()
-            .filter(is_event)
-            .map(event)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(unreadable)?;
-        events.sort_by_key(|e| e.position); // as they come; a plan need not keep it
-        let next = events.last().map_or(after, |e| e.position);
-        Ok(Page { events, next, head })
+        let read = rows.iter().filter(is_event).map(read).collect::<Result<_, _>>();
+        Ok((read.map_err(unreadable)?, head))
     }
 
     pub async fn head(&self) -> Result<Position, ReadError> {
@@ -156,6 +175,32 @@ fn event(row: &PgRow) -> Result<StoredEvent, sqlx::Error> {
         recorded_at_micros: micros(row, 7)?,
         data,
         meta,
+    })
+}
+
+/// Position and leaf from the same columns, where digests stand in the place of data and metadata.
+fn leaf(row: &PgRow) -> Result<(Position, Leaf), sqlx::Error> {
+    let leaf = Leaf {
+        stream: StreamName {
+            category: Cow::Owned(row.try_get(1)?),
+            id: row.try_get(2)?,
+        },
+        revision: row.try_get::<i64, _>(3)?.cast_unsigned(),
+        event: row.try_get(4)?,
+        type_name: row.try_get(5)?,
+        schema: row.try_get::<i16, _>(6)?.cast_unsigned(),
+        recorded_at_micros: micros(row, 7)?,
+        data: digest(row, 8)?,
+        meta: digest(row, 9)?,
+    };
+    Ok((position(row, 0)?, leaf))
+}
+
+fn digest(row: &PgRow, column: usize) -> Result<Hash, sqlx::Error> {
+    let bytes: &[u8] = row.try_get(column)?;
+    bytes.try_into().map_err(|_| sqlx::Error::ColumnDecode {
+        index: column.to_string(),
+        source: "a digest has 32 bytes".into(),
     })
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// A statement alone is a transaction: the lock on `es.log_head` is held for this one call and its commit.
 const APPEND: &str = "select ord, status, last_revision, last_position \
-                      from es.append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+                      from es.append_fenced($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 
 /// A connection that only appends.
 pub(crate) struct Session {
@@ -54,6 +54,8 @@ impl Session {
             .bind(c.expected)
             .bind(c.count)
             .bind(c.group)
+            .bind(c.fence_category)
+            .bind(c.fence)
             .bind(c.id)
             .bind(c.type_name)
             .bind(c.schema)
@@ -75,7 +77,7 @@ impl Session {
             }
         }
         let complete: Option<Vec<Outcome>> = outcomes.into_iter().collect();
-        complete.ok_or_else(|| Failure::Refused("es.append_batch did not answer for every stream".to_owned()))
+        complete.ok_or_else(|| Failure::Refused("es.append_fenced did not answer for every stream".to_owned()))
     }
 
     /// Which of `groups` (by index) an earlier try of this process stored after `known`. For appends the function itself

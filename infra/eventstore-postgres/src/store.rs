@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::settings::Settings;
 use crate::wake::Wake;
 use async_trait::async_trait;
-use commands::ports::{AppendError, Appended, Caps, EventStore, Page, ReadError, StreamAppend};
+use commands::ports::{AppendError, Appended, Caps, EventStore, LeafPage, Page, ReadError, StreamAppend};
 use domain::event::{Position, StoredEvent, StreamName};
 use sqlx::PgPool;
 use std::sync::{Arc, Mutex};
@@ -68,6 +68,16 @@ impl PostgresStore {
         })
     }
 
+    async fn enter(&self, fence: Option<StreamName>, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        if group.is_empty() {
+            return Ok(vec![]);
+        }
+        let answer = self.queue.enter(fence, group)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(AppendError::Unavailable("the event store was stopped".to_owned())))
+    }
+
     /// Lets no more appends in, stores those that wait, and gives the connections back.
     pub async fn close(&self) {
         self.closing.send_replace(true);
@@ -95,13 +105,11 @@ impl Drop for PostgresStore {
 #[async_trait]
 impl EventStore for PostgresStore {
     async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
-        if group.is_empty() {
-            return Ok(vec![]);
-        }
-        let answer = self.queue.enter(group)?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(AppendError::Unavailable("the event store was stopped".to_owned())))
+        self.enter(None, group).await
+    }
+
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.enter(Some(fence.clone()), group).await
     }
 
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
@@ -117,6 +125,10 @@ impl EventStore for PostgresStore {
 
     async fn read_all(&self, after: Position, max: usize) -> Result<Page, ReadError> {
         self.reader.all(after, max).await
+    }
+
+    async fn read_leaves(&self, after: Position, max: usize) -> Result<LeafPage, ReadError> {
+        self.reader.leaves(after, max).await
     }
 
     async fn head(&self) -> Result<Position, ReadError> {

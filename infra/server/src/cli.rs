@@ -112,6 +112,28 @@ pub struct ParkedEvent {
 pub enum Audit {
     /// Write the history of a user or an organization, one JSON object per line.
     Export(AuditExport),
+    /// Sign the log as it is now, and print the checkpoint.
+    Checkpoint {
+        /// Print the public key it is signed with instead.
+        #[arg(long)]
+        public_key: bool,
+    },
+    /// Check that history was not changed: in a file that `export --proof` wrote, or else in the database.
+    Verify(AuditVerify),
+}
+
+/// What to check, and with what.
+#[derive(Debug, Args)]
+pub struct AuditVerify {
+    /// An export with proofs. It needs no database and no data folder.
+    #[arg(requires = "key")]
+    pub file: Option<PathBuf>,
+    /// File with the public key; that of this installation when left out.
+    #[arg(long, value_name = "KEYFILE")]
+    pub key: Option<PathBuf>,
+    /// File with an earlier checkpoint: what it covers must still be there.
+    #[arg(long, value_name = "FILE")]
+    pub old_checkpoint: Option<PathBuf>,
 }
 
 /// What to export.
@@ -130,6 +152,12 @@ pub struct AuditExport {
     /// Moment before which it ends.
     #[arg(long)]
     pub to: Option<String>,
+    /// Add to each record the proof that its event lies in the log, and seal the whole.
+    #[arg(long)]
+    pub proof: bool,
+    /// Prove too that the log only grew since this checkpoint.
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    pub old_checkpoint: Option<PathBuf>,
     /// File to write; standard output when left out.
     #[arg(long, short)]
     pub output: Option<PathBuf>,
@@ -177,6 +205,13 @@ mod tests {
         );
         assert!(Cli::try_parse_from(["annalock", "audit", "export"]).is_err());
         assert!(Cli::try_parse_from(["annalock", "audit", "export", "--user", "a", "--organization", "b"]).is_err());
+    }
+
+    #[test]
+    fn a_file_is_verified_with_a_key_that_was_named() {
+        assert!(Cli::try_parse_from(["annalock", "audit", "verify", "x.jsonl", "--key", "k"]).is_ok());
+        assert!(Cli::try_parse_from(["annalock", "audit", "verify"]).is_ok());
+        assert!(Cli::try_parse_from(["annalock", "audit", "verify", "x.jsonl"]).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     directory::ReadModelDirectory,
     elsewhere::OtherProcesses,
     keys::Keys,
-    post,
+    post, proof,
     readiness::Readiness,
     service::Service,
     sessions::LiveSessions,
@@ -102,6 +102,7 @@ pub async fn build(shell: &Shell) -> Result<Composed> {
     run_projectors(shell, &stores, &tail, &live);
     let write = apis(shell, &keys, &stores, &live)?;
     post::start(shell, &keys, &stores, &tail, &write)?;
+    proof::start(shell, &keys, &stores)?;
     tidy(shell, &write);
     close_at_end(shell, stores.clone(), Arc::clone(&write.account));
     wait_until_caught_up(&shell.readiness, &stores, &live).await?;
@@ -147,6 +148,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result
     let executor = Executor::new(
         stores.store(),
         seal,
+        stores.snapshots(),
         Arc::new(SystemClock),
         Arc::new(RandomIds),
         keys.installation()?,

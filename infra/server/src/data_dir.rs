@@ -6,6 +6,7 @@
 //! | `tls/` | local certificate authority and certificate; only the keys are closed | 0755 |
 //! | `keys/` | signing keys and those that protect the keys of personal data | 0700 |
 //! | `postgres/` | the private cluster | 0700, of the account that runs it |
+//! | `checkpoints/` | signed checkpoints of the log, for everyone | 0755 |
 //! | `blobs/`, `outbox/` | files of users; mails while there is no SMTP | 0700 |
 //!
 //! The folder itself may be entered but not listed by others (0711), for a local client must read `tls/ca.pem` and
@@ -47,6 +48,7 @@ impl DataDir {
         let dir = Self { root, _lock: lock };
         make(&dir.tls(), 0o755)?;
         make(&dir.keys(), 0o700)?;
+        make(&dir.checkpoints(), 0o755)?;
         make(&dir.outbox(), 0o700)?;
         make(&dir.blobs(), 0o700)?;
         Ok(dir)
@@ -65,6 +67,11 @@ impl DataDir {
     /// Signing keys and those that protect the keys of personal data.
     pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
+    }
+
+    /// Signed checkpoints of the log.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
     }
 
     /// The private PostgreSQL; made by its supervisor.

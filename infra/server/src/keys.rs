@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use anyhow::Context as _;
-use domain::id::SubjectId;
+use domain::{id::SubjectId, proof::LogId};
+use ops::log_tree::LogKey;
 use sealing::{AddressHasher, Keks, KeyFolder};
 use std::{
     io::Write,
@@ -64,6 +65,22 @@ impl Keys {
     pub fn installation(&self) -> anyhow::Result<SubjectId> {
         let secret = self.secret("installation")?;
         Ok(SubjectId(Uuid::new_v5(&Uuid::NAMESPACE_OID, &*secret)))
+    }
+
+    /// The log of this installation's whole history.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn log(&self) -> anyhow::Result<LogId> {
+        Ok(LogId(format!("annalock/{}", self.installation()?)))
+    }
+
+    /// Signs checkpoints of `log`.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn checkpoints(&self, log: &LogId) -> anyhow::Result<LogKey> {
+        LogKey::new(log, &*self.secret("checkpoints")?).context("the key of checkpoints")
     }
 
     /// Signs and checks access tokens: with the keys of the setting, else with those in `signing.pem`, which is made if

@@ -19,6 +19,7 @@ mod keys;
 mod listen;
 mod ops_http;
 mod post;
+mod proof;
 mod readiness;
 mod run;
 mod service;
@@ -31,7 +32,7 @@ mod unlimited;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Settings};
+use cli::{Audit, Cli, Command, Settings};
 use config::Config;
 use std::io::Write;
 use std::path::PathBuf;
@@ -59,6 +60,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Config(command) => settings(file, &command),
+        // whoever was given an export has neither settings nor a database
+        Command::Audit(Audit::Verify(verify)) if verify.file.is_some() => {
+            commands_cli::audit::verify::file(&verify)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Doctor { json } => doctor::run(Config::of_this_process(file), json),
         command => {
             let config = Config::of_this_process(file)?;

@@ -2,9 +2,10 @@
 
 use crate::{config::Config, feed::Feed, keys::Keys};
 use anyhow::{Context as _, Result};
-use commands::ports::{EventStore, Seal};
+use commands::ports::{EventStore, Seal, Snapshots};
 use eventstore_kurrentdb::{KurrentSettings, KurrentStore, StagedStore};
 use eventstore_postgres::PostgresStore;
+use ops::PostgresSnapshots;
 use projections::{feed::Subscription, projector::Projector};
 use sealing::{CACHED_SUBJECTS, Keyring, table::PostgresKeyTable};
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -22,6 +23,7 @@ pub struct Stores {
     pub pool: PgPool,
     /// Seals and opens personal data.
     pub keyring: Arc<Keyring>,
+    snapshots: Arc<PostgresSnapshots>,
     events: Events,
 }
 
@@ -76,8 +78,10 @@ impl Stores {
             (None, Some(url)) => elsewhere(url.expose()).await?,
             (None, None) => postgres(&pool).await?,
         };
+        let snapshots = PostgresSnapshots::open(pool.clone()).await.context("schema ops")?;
         Ok(Self {
             pool,
+            snapshots: Arc::new(snapshots),
             events,
             keyring: Arc::new(keyring),
         })
@@ -89,6 +93,11 @@ impl Stores {
             Events::Postgres(store) => Arc::clone(store) as _,
             Events::Kurrent { store, .. } => Arc::clone(store) as _,
         }
+    }
+
+    /// Where folds of long streams are saved.
+    pub fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::clone(&self.snapshots) as _
     }
 
     /// All events, read from the store.

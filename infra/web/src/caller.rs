@@ -80,6 +80,8 @@ pub struct Caller {
     pub device_identifier: String,
     /// The kind of client the session was made for: `cli`, `web` …
     pub client_id: String,
+    /// The security stamp the session carries: the account's when the request came in.
+    pub stamp: Uuid,
     /// Which client asks.
     pub client: ClientInfo,
     /// From where.
@@ -100,6 +102,7 @@ where
         let claims = Authenticator::from_ref(state).user(&token).await?;
         Ok(Self {
             id: claims.user(),
+            stamp: claims.stamp,
             device: DeviceId::of(claims.user(), &claims.device),
             device_identifier: claims.device,
             client_id: claims.client_id,

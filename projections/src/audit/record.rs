@@ -192,6 +192,8 @@ fn user(id: UserId, event: &UserEvent) -> Said {
         | E::AvatarChanged { .. }
         | E::DomainsSet { .. }
         | E::ApiKeyRotated { .. }
+        | E::KeyRotationBegun { .. }
+        | E::KeyRotationAbandoned { .. }
         | E::SecurityStampRotated { .. }
         | E::Deleted { .. } => (None, json!({})),
         E::DeviceVerificationSet { on, .. } => (None, json!({ "on": on })),

@@ -106,6 +106,7 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
         | E::DeletionRequested { .. }
         | E::OneTimeCodeRequested { .. }
         | E::OneTimeCodeUsed { .. }
+        | E::KeyRotationAbandoned { .. }
         | E::ApiKeyRotated { .. } => row,
         E::KeyPairSet { keys, .. } => {
             let keys = keys.known()?;
@@ -193,7 +194,9 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
             verify_devices: *on,
             ..row
         },
-        E::SecurityStampRotated { stamp, .. } => AccountView { stamp: *stamp, ..row },
+        E::SecurityStampRotated { stamp, .. } | E::KeyRotationBegun { stamp, .. } => {
+            AccountView { stamp: *stamp, ..row }
+        }
         E::Deleted { .. } => return None,
     })
 }
@@ -209,6 +212,8 @@ pub(super) fn shows(event: &UserEvent) -> bool {
             | E::DeletionRequested { .. }
             | E::OneTimeCodeRequested { .. }
             | E::OneTimeCodeUsed { .. }
+            | E::KeyRotationBegun { .. }
+            | E::KeyRotationAbandoned { .. }
             | E::ApiKeyRotated { .. }
     )
 }

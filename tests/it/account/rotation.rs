@@ -7,7 +7,9 @@ use tests::crypto::SymmetricKey;
 use tests::server::Server;
 use tests::shape::assert_shape;
 
-const PATH: &str = "/api/accounts/key-management/rotate-user-account-keys";
+mod rivals;
+
+pub const PATH: &str = "/api/accounts/key-management/rotate-user-account-keys";
 /// The same with the password as it is.
 const KEYS_ONLY: &str = "/api/accounts/key-management/rotate-user-keys";
 
@@ -19,7 +21,9 @@ async fn resealed(client: &Client, before: &Account, after: &Account) -> Value {
         .iter()
         .map(|cipher| {
             let plain = item::open(&before.user_key, cipher);
-            item::seal(&after.user_key, &plain)
+            let mut sealed = item::seal(&after.user_key, &plain);
+            sealed["lastKnownRevisionDate"] = cipher["revisionDate"].clone();
+            sealed
         })
         .collect();
     let folders: Vec<Value> = list("folders")
@@ -33,7 +37,7 @@ async fn resealed(client: &Client, before: &Account, after: &Account) -> Value {
 }
 
 /// What a client sends that gives `before` the user key and the password of `after`.
-async fn rotation(client: &Client, before: &Account, after: &Account) -> Value {
+pub async fn rotation(client: &Client, before: &Account, after: &Account) -> Value {
     let kdf = after.kdf.to_json();
     json!({
         "oldMasterKeyAuthenticationHash": before.password_hash(),
@@ -87,7 +91,7 @@ async fn keys_only(client: &Client, before: &Account, after: &Account, version: 
     })
 }
 
-fn with_new_key(account: &Account) -> Account {
+pub fn with_new_key(account: &Account) -> Account {
     Account {
         password: "quite another password".into(),
         user_key: SymmetricKey::random(),

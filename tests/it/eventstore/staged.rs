@@ -48,6 +48,9 @@ impl EventStore for Cut {
             Ok(_) => self.inner.append(group).await,
         }
     }
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.inner.append_unless(fence, group).await
+    }
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
         self.inner.read_stream(stream, from, max).await
     }

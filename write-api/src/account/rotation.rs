@@ -1,5 +1,7 @@
 //! Another user key, and the whole vault sealed anew with it.
 
+mod steps;
+
 use super::{
     account_keys::{AccountKeysRequest, CryptographicState},
     check::{Checks, MAX_HASH},
@@ -12,14 +14,12 @@ use crate::{
 };
 use axum::extract::State;
 use commands::account::{
-    keys::{AccountKeys, NewSecret, Resealed, RotateUserKey},
+    keys::{NewSecret, Resealed, ResealedCipher},
     secret::{Proven, Way},
 };
-use domain::{
-    crypto::Kdf,
-    id::{CipherId, FolderId},
-};
+use domain::id::{CipherId, FolderId};
 use serde::Deserialize;
+use steps::Rotation;
 use web::{Answer, Body, Caller, Problem, Routes};
 
 /// What is said where two names of the new user key differ.
@@ -97,7 +97,12 @@ impl AccountData {
                 .cipher
                 .checked(&format!("AccountData.Ciphers[{index}]."))?
                 .personal()?;
-            Ok((item.id, (sealed.new.kind, sealed.new.content)))
+            let resealed = ResealedCipher {
+                kind: sealed.new.kind,
+                content: sealed.new.content,
+                known: sealed.known,
+            };
+            Ok((item.id, resealed))
         });
         let folders = self.folders.into_iter().enumerate().map(|(index, folder)| {
             let name = sealed_name(folder.name, &format!("AccountData.Folders[{index}].Name"))?;
@@ -163,37 +168,6 @@ async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body
 
 fn missing() -> Problem {
     Problem::field("AccountKeys", "The AccountKeys field is required.")
-}
-
-/// A rotation that passed the checks, whichever form it came in.
-struct Rotation {
-    proven: Proven,
-    secret: NewSecret,
-    kdf: Kdf,
-    hint: Option<String>,
-    keys: AccountKeys,
-    resealed: Resealed,
-}
-
-impl Rotation {
-    async fn carry_out(self, app: &WriteApi, caller: &Caller) -> Answer<()> {
-        let command = RotateUserKey {
-            user: caller.id,
-            proven: self.proven,
-            secret: self.secret,
-            kdf: self.kdf,
-            hint: self.hint,
-            keys: self.keys,
-            resealed: self.resealed,
-            ciphers: app.directory.ciphers_of(caller.id).await?,
-            folders: app.directory.folders_of(caller.id).await?,
-            stamp: app.executor.new_id(),
-        };
-        let done = app.executor.transact(&app.context(caller), &command).await?;
-        app.settle(done.position).await?;
-        app.end_sessions(caller.id).await;
-        Ok(())
-    }
 }
 
 /// `RotateUserKeysRequestModel`. Its `unlockData` is about organizations, emergency contacts, passkeys and trusted

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use commands::{
-    account::{Found, device::DeviceInfo, login::RecordLogin},
+    account::{Found, device::DeviceInfo, keys::AbandonKeyRotation, login::RecordLogin},
     context::Context,
     ports::refresh_tokens::NewSession,
 };
@@ -100,6 +100,9 @@ async fn check_version(app: &WriteApi, anyone: &Anyone, found: &Found) -> Result
 /// Writes a login down and answers what the client needs to go on.
 async fn signed_in(app: &WriteApi, anyone: &Anyone, login: Login<'_>) -> Result<Map<String, Value>, TokenError> {
     let Found { id, user } = login.found;
+    if user.rotating {
+        give_up_rotation(app, anyone, login.found).await?;
+    }
     let now = app.executor.now();
     let device = DeviceId::of(*id, &login.device.identifier);
     let access_token = SessionClaims {
@@ -135,6 +138,18 @@ async fn signed_in(app: &WriteApi, anyone: &Anyone, login: Login<'_>) -> Result<
     let mut members = oauth_members(access_token, &login.scopes.join(" "), refresh_token);
     members.extend(unlock_members(user));
     Ok(members)
+}
+
+/// Whoever signs in while the user key is being rotated ends that, so that their session is not one of those it knows nothing
+/// of. If it was done a moment before, the password that was just proved may be the old one: they try again.
+async fn give_up_rotation(app: &WriteApi, anyone: &Anyone, found: &Found) -> Result<(), TokenError> {
+    let context = app.context_of(anyone).by(found.id);
+    let abandon = AbandonKeyRotation { user: found.id };
+    let done = app.executor.execute(&context, &abandon).await?;
+    match done.value.live() {
+        Some(user) if user.stamp == found.user.stamp => Ok(()),
+        _ => Err(TokenError::Other(Problem::unavailable())),
+    }
 }
 
 /// Who signs in, for the metadata of events. The kind of device is the one of the form: some clients send no header.

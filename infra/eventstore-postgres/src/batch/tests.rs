@@ -27,7 +27,7 @@ fn append(to: u128, expected: Expected, events: usize) -> StreamAppend {
 
 fn waiting(groups: Vec<Vec<StreamAppend>>) -> VecDeque<Group> {
     let (queue, mut receiver) = Queue::new(&Settings::default());
-    let answers: Vec<_> = groups.into_iter().map(|g| queue.enter(g).unwrap()).collect();
+    let answers: Vec<_> = groups.into_iter().map(|g| queue.enter(None, g).unwrap()).collect();
     drop(answers);
     std::iter::from_fn(|| receiver.try_recv().ok()).collect()
 }
@@ -125,6 +125,6 @@ fn a_full_queue_says_so_at_once() {
         ..Settings::default()
     };
     let (queue, _receiver) = Queue::new(&settings);
-    let enter = || queue.enter(vec![append(1, Expected::Any, 1)]).map(drop);
+    let enter = || queue.enter(None, vec![append(1, Expected::Any, 1)]).map(drop);
     assert_eq!([enter(), enter(), enter()], [Ok(()), Ok(()), Err(AppendError::Busy)]);
 }

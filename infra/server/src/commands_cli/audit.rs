@@ -1,5 +1,8 @@
 //! `annalock audit`: the history.
 
+mod proof;
+pub mod verify;
+
 use super::open::Opened;
 use crate::{
     cli::{Audit, AuditExport},
@@ -30,9 +33,12 @@ const PAGE: i64 = 5_000;
 /// # Errors
 /// When the database cannot be reached, there is no such account, or the file cannot be written.
 pub async fn run(config: &Config, command: Audit) -> Result<()> {
-    let Audit::Export(export) = command;
     let opened = Opened::open(config).await?;
-    let result = self::export(&opened, &export).await;
+    let result = match command {
+        Audit::Export(export) => self::export(&opened, &export).await,
+        Audit::Checkpoint { public_key } => proof::checkpoint(&opened, public_key).await,
+        Audit::Verify(verify) => verify::database(&opened, config, &verify).await,
+    };
     opened.close().await;
     result
 }
@@ -46,6 +52,7 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
     let executor = Executor::new(
         opened.stores.store(),
         Arc::clone(&opened.stores.keyring) as _,
+        opened.stores.snapshots(),
         Arc::new(SystemClock),
         Arc::new(RandomIds),
         opened.keys.installation()?,
@@ -56,9 +63,18 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
     let records = match &export.output {
         Some(path) => {
             let file = File::create(path).with_context(|| path.display().to_string())?;
-            write(opened, user, (from, to), BufWriter::new(file)).await?
+            write(opened, export, user, (from, to), BufWriter::new(file)).await?
         }
-        None => write(opened, user, (from, to), BufWriter::new(std::io::stdout().lock())).await?,
+        None => {
+            write(
+                opened,
+                export,
+                user,
+                (from, to),
+                BufWriter::new(std::io::stdout().lock()),
+            )
+            .await?
+        }
     };
     // reading the log is itself told by the log
     let context = Context::system(RandomIds.new_id(), None);
@@ -107,7 +123,16 @@ async fn caught_up(opened: &Opened) -> Result<()> {
     bail!("the audit log is behind: is `annalock run` running?")
 }
 
-async fn write(opened: &Opened, user: UserId, range: (Timestamp, Timestamp), mut out: impl Write) -> Result<u64> {
+async fn write(
+    opened: &Opened,
+    export: &AuditExport,
+    user: UserId,
+    range: (Timestamp, Timestamp),
+    mut out: impl Write,
+) -> Result<u64> {
+    if export.proof {
+        return proof::write(opened, user, range, export.old_checkpoint.as_deref(), out).await;
+    }
     let (mut after, mut count) = (Position::START, 0);
     loop {
         let page = read::of_user(&opened.stores.pool, user, range, after, PAGE).await?;

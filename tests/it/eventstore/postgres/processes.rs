@@ -29,6 +29,9 @@ impl EventStore for TakingTurns {
     async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
         self.next().append(group).await
     }
+    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+        self.next().append_unless(fence, group).await
+    }
     async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
         self.next().read_stream(stream, from, max).await
     }

@@ -16,6 +16,7 @@ use domain::{
     time::Timestamp,
 };
 use eventstore_memory::MemoryStore;
+use ops::MemorySnapshots;
 use passwords::HmacProofs;
 use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
@@ -61,6 +62,7 @@ impl World {
         let executor = Executor::new(
             Arc::clone(&store) as _,
             Arc::new(Open),
+            Arc::new(MemorySnapshots::default()),
             Arc::clone(&clock) as _,
             Arc::new(clock::RandomIds),
             ANN.into(),

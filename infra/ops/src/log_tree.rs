@@ -1,0 +1,61 @@
+//! The Merkle tree over the history: kept by a follower of the event store, signed now and then, proved from, and compared
+//! with the events. It is state that is only ever added to, and never made again from the events.
+//!
+//! The tables lie in schema `ops` wherever events are kept: with KurrentDB there is no schema `es`.
+//!
+//! What is *not* here: what a tree is and whether a proof holds (`domain::proof`), and the files outsiders get
+//! (`infra/server`).
+
+mod follow;
+mod key;
+mod prove;
+mod rows;
+mod verify;
+
+pub use follow::{Follower, Step};
+pub use key::{LogKey, check};
+pub use prove::Prover;
+pub use verify::{Known, Verified};
+
+use commands::ports::{EventStore, ReadError};
+use domain::{event::StreamName, proof::LogId};
+use sqlx::PgPool;
+use std::sync::Arc;
+
+/// Which streams are leaves of a tree.
+pub type Counts = fn(&StreamName) -> bool;
+
+/// The tree of one log.
+#[derive(Clone)]
+pub struct LogTree {
+    log: LogId,
+    pool: PgPool,
+    store: Arc<dyn EventStore>,
+    counts: Counts,
+}
+
+impl LogTree {
+    /// The tree of `log` over those events of `store` whose streams count; its tables are in the database of `pool`.
+    pub fn new(log: LogId, pool: PgPool, store: Arc<dyn EventStore>, counts: Counts) -> Self {
+        Self {
+            log,
+            pool,
+            store,
+            counts,
+        }
+    }
+}
+
+/// Why nothing can be done, or what was found.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// The event store cannot be read.
+    #[error(transparent)]
+    Store(#[from] ReadError),
+    /// The database of the tree.
+    #[error("the tree of the log: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Events, tree and checkpoints do not belong together: somebody changed one of them.
+    #[error("{0}")]
+    Found(String),
+}

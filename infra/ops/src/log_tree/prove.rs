@@ -1,0 +1,130 @@
+//! Proofs out of stored tiles.
+
+use super::{LogTree, TreeError};
+use domain::{
+    event::Position,
+    proof::{
+        Hash,
+        leaf::Leaf,
+        path,
+        tile::{TileId, Tiles, WIDTH, tiles_of},
+    },
+};
+use std::ops::Range;
+
+/// Tiles kept at hand: 8 KiB each.
+const KEPT: usize = 2_048;
+
+/// Proves that events lie in the tree as it was at one size.
+pub struct Prover {
+    tree: LogTree,
+    size: u64,
+    tiles: Tiles,
+    /// The events of the tile asked for last: the index of the first one, and all of them.
+    window: (u64, Vec<(Position, Leaf)>),
+}
+
+impl Prover {
+    /// Proves against the tree of the first `size` leaves.
+    pub fn new(tree: LogTree, size: u64) -> Self {
+        Self {
+            tree,
+            size,
+            tiles: Tiles::default(),
+            window: (0, Vec::new()),
+        }
+    }
+
+    /// Index, leaf and inclusion proof of the event at `position`. Quickest when asked in order.
+    ///
+    /// # Errors
+    /// [`TreeError::Found`] if the tree holds something else there.
+    pub async fn event(&mut self, position: Position) -> Result<(u64, Leaf, Vec<Hash>), TreeError> {
+        let (index, leaf) = self.find(position).await?;
+        let this = index..index + 1;
+        let mut ranges = path::inclusion(index, self.size);
+        ranges.push(this);
+        let mut proof = self.hashes(&ranges).await?;
+        if proof.pop() != Some(leaf.hash(&self.tree.log, index)) {
+            return Err(TreeError::Found(format!(
+                "the event at position {position} is not the one the log holds at index {index}"
+            )));
+        }
+        Ok((index, leaf, proof))
+    }
+
+    /// The proof that the tree begins with the one of `old` leaves.
+    ///
+    /// # Errors
+    /// [`TreeError`].
+    pub async fn consistency(&mut self, old: u64) -> Result<Vec<Hash>, TreeError> {
+        if old > self.size {
+            let size = self.size;
+            return Err(TreeError::Found(format!(
+                "the log has {size} events, the older checkpoint {old}"
+            )));
+        }
+        self.hashes(&path::consistency(old, self.size)).await
+    }
+
+    async fn hashes(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Hash>, TreeError> {
+        if self.tiles.0.len() > KEPT {
+            self.tiles.0.clear();
+        }
+        let mut wanted: Vec<TileId> = ranges.iter().flat_map(tiles_of).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.retain(|tile| !self.tiles.0.contains_key(tile));
+        if !wanted.is_empty() {
+            let mut connection = self.tree.pool.acquire().await?;
+            let found = self.tree.tiles(&mut connection, &wanted).await?;
+            self.tiles.0.extend(found);
+        }
+        let hashes = ranges.iter().map(|range| self.tiles.hash(range)).collect::<Option<_>>();
+        hashes.ok_or_else(|| TreeError::Found("the stored tree lacks tiles".to_owned()))
+    }
+
+    /// The leaf of the event at `position`, and its index.
+    async fn find(&mut self, position: Position) -> Result<(u64, Leaf), TreeError> {
+        if !self.window.1.iter().any(|(there, _)| *there == position) {
+            self.window = self.tile_of(position).await?;
+        }
+        let (first, leaves) = &self.window;
+        let found = leaves.iter().zip(*first..).find(|((there, _), _)| *there == position);
+        match found {
+            Some(((_, leaf), index)) if index < self.size => Ok((index, leaf.clone())),
+            _ => Err(TreeError::Found(format!(
+                "the log does not hold the event at position {position}"
+            ))),
+        }
+    }
+
+    /// The events of the tile that the event at `position` belongs to.
+    async fn tile_of(&self, position: Position) -> Result<(u64, Vec<(Position, Leaf)>), TreeError> {
+        let tile: Option<(i64, i64)> = sqlx::query_as(
+            "select index, after_position from ops.log_tree_tile
+             where log = $1 and level = 0 and after_position < $2 order by after_position desc limit 1",
+        )
+        .bind(&self.tree.log.0)
+        .bind(position.0 as i64)
+        .fetch_optional(&self.tree.pool)
+        .await?;
+        let Some((index, after)) = tile else {
+            return Ok((0, Vec::new()));
+        };
+        let (mut after, mut leaves) = (Position(after as u64), Vec::new());
+        while leaves.len() < WIDTH as usize && after < position {
+            let page = self.tree.store.read_leaves(after, WIDTH as usize).await?;
+            if page.next == after {
+                break;
+            }
+            after = page.next;
+            leaves.extend(
+                page.leaves
+                    .into_iter()
+                    .filter(|(_, leaf)| (self.tree.counts)(&leaf.stream)),
+            );
+        }
+        Ok((index as u64 * WIDTH, leaves))
+    }
+}

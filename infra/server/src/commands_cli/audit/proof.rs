@@ -1,0 +1,107 @@
+//! Checkpoints, and exports with proofs.
+
+use super::{Opened, PAGE};
+use anyhow::{Context as _, Result, bail};
+use domain::{
+    event::Position,
+    id::UserId,
+    proof::{
+        checkpoint::Checkpoint,
+        export::{Consistency, FORMAT, Header, LeafProof, Lines, Seal, Text},
+    },
+    time::Timestamp,
+};
+use ops::log_tree::{Follower, Prover, check};
+use projections::audit::{read, record::AuditRecord};
+use serde::Serialize;
+use std::{io::Write, path::Path};
+
+/// A record and its proof, as one object.
+#[derive(Serialize)]
+struct Proved<'a> {
+    #[serde(flatten)]
+    record: &'a AuditRecord,
+    proof: LeafProof,
+}
+
+/// `audit checkpoint`: takes up what is new, signs, prints.
+pub(super) async fn checkpoint(opened: &Opened, public_key: bool) -> Result<()> {
+    let log = opened.keys.log()?;
+    let key = opened.keys.checkpoints(&log)?;
+    let mut out = std::io::stdout().lock();
+    if public_key {
+        writeln!(out, "{}", key.public())?;
+        return Ok(());
+    }
+    let mut follower = Follower::new(crate::proof::tree(&log, &opened.stores));
+    follower.catch_up().await?;
+    match follower.tree().sign(&key).await? {
+        Some((_, note)) => write!(out, "{note}")?,
+        None => bail!("there is no event yet, and so no checkpoint"),
+    }
+    Ok(())
+}
+
+/// The records about one person with their proofs, between a header and a seal; how many records.
+pub(super) async fn write(
+    opened: &Opened,
+    user: UserId,
+    range: (Timestamp, Timestamp),
+    old: Option<&Path>,
+    mut out: impl Write,
+) -> Result<u64> {
+    let log = opened.keys.log()?;
+    let key = opened.keys.checkpoints(&log)?;
+    let mut follower = Follower::new(crate::proof::tree(&log, &opened.stores));
+    follower.catch_up().await?;
+    let tree = follower.tree();
+    // what is signed now covers at least the events up to here
+    let (_, end) = tree.extent().await?;
+    let (size, note) = tree.sign(&key).await?.context("there is no event yet")?;
+    let mut prover = Prover::new(tree.clone(), size);
+    let consistency = match old {
+        None => None,
+        Some(path) => {
+            let old = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let old = Checkpoint::open(&old, &log, key.public(), check).with_context(|| path.display().to_string())?;
+            let hashes = prover.consistency(old.size).await?.into_iter().map(Text).collect();
+            Some(Consistency {
+                old_size: old.size,
+                hashes,
+            })
+        }
+    };
+    let mut lines = Lines::default();
+    let mut put = |line: String| -> Result<()> {
+        lines.push(line.as_bytes());
+        out.write_all(line.as_bytes())?;
+        Ok(out.write_all(b"\n")?)
+    };
+    put(serde_json::to_string(&Header {
+        annalock_proof: FORMAT,
+        log: log.0.clone(),
+        checkpoint: note,
+        consistency,
+    })?)?;
+    let (mut after, mut count) = (Position::START, 0);
+    loop {
+        let page = read::of_user(&opened.stores.pool, user, range, after, PAGE).await?;
+        for record in page.iter().take_while(|record| record.position <= end) {
+            let (index, leaf, inclusion) = prover.event(record.position).await?;
+            let proof = LeafProof::new(index, &leaf, inclusion);
+            put(serde_json::to_string(&Proved { record, proof })?)?;
+            count += 1;
+        }
+        match page.last() {
+            Some(last) if page.len() as i64 == PAGE && last.position <= end => after = last.position,
+            _ => break,
+        }
+    }
+    let seal = Seal {
+        annalock_seal: key.sign(&lines.checkpoint(&log)),
+    };
+    serde_json::to_writer(&mut out, &seal)?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(count)
+}

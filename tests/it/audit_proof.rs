@@ -1,0 +1,173 @@
+//! Exports with proofs, as whoever gets one sees them: the file, the public key, and nothing else.
+
+use sqlx::AssertSqlSafe;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tests::{
+    client::{Account, item::Kind},
+    cluster::database,
+    server::Server,
+};
+
+/// An export with proofs, and what is needed to check it.
+struct Export<'a> {
+    server: &'a Server,
+    key: PathBuf,
+    lines: Vec<String>,
+}
+
+impl<'a> Export<'a> {
+    /// Of everything about an account, going on from an older checkpoint if there is one.
+    async fn of(server: &'a Server, account: &Account, old: Option<&Path>) -> Self {
+        let file = place(server);
+        let mut arguments = vec!["audit", "export", "--user", &account.email, "--proof"];
+        arguments.extend(["-o", file.to_str().unwrap()]);
+        arguments.extend(old.iter().flat_map(|old| ["--old-checkpoint", old.to_str().unwrap()]));
+        let (code, text) = server.run(&arguments).await;
+        assert_eq!(code, Some(0), "{text}");
+        let lines = std::fs::read_to_string(&file).unwrap();
+        Self {
+            server,
+            key: server.data_path().join("checkpoints/key"),
+            lines: lines.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Checks lines: exit code, and what was said.
+    async fn check(&self, lines: &[String], old: Option<&Path>) -> (Option<i32>, String) {
+        let file = place(self.server);
+        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        // settings that are not there are not missed
+        let mut arguments = vec!["--config", "/nowhere.toml", "audit", "verify", file.to_str().unwrap()];
+        arguments.extend(["--key", self.key.to_str().unwrap()]);
+        arguments.extend(old.iter().flat_map(|old| ["--old-checkpoint", old.to_str().unwrap()]));
+        self.server.run(&arguments).await
+    }
+}
+
+/// A path for a new file.
+fn place(server: &Server) -> PathBuf {
+    server.data_path().join(uuid::Uuid::new_v4().to_string())
+}
+
+/// The checkpoint of now, in a file.
+async fn checkpoint(server: &Server) -> PathBuf {
+    let (code, text) = server.run(&["audit", "checkpoint"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let from = text.find("annalock/").unwrap();
+    let file = place(server);
+    std::fs::write(&file, &text[from..]).unwrap();
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_checked_offline_and_every_change_to_it_is_found() {
+    let server = Server::shared().await;
+    let (account, client) = server.member("proved").await;
+    for name in ["one", "two", "three", "four"] {
+        client.create(&account, Kind::Login, name).await;
+    }
+    let old = checkpoint(server).await;
+    client.create_folder(&account, "later").await;
+    let export = Export::of(server, &account, Some(&old)).await;
+    let records = export.lines.len() - 2;
+    assert!(records >= 7, "{records}");
+    let (code, text) = export.check(&export.lines, Some(&old)).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains(&format!("{records} records hold")), "{text}");
+    assert!(text.contains("are those of the older checkpoint"), "{text}");
+    let record: serde_json::Value = serde_json::from_str(&export.lines[2]).unwrap();
+    assert_eq!(
+        record["proof"]["index"].as_u64().unwrap() + 1,
+        record["position"].as_u64().unwrap()
+    );
+
+    let changed = |change: &dyn Fn(&mut Vec<String>)| {
+        let mut lines = export.lines.clone();
+        change(&mut lines);
+        assert_ne!(lines, export.lines);
+        lines
+    };
+    for (what, lines) in [
+        (
+            "an address",
+            changed(&|l| l[3] = l[3].replace("127.0.0.1", "127.0.0.2")),
+        ),
+        (
+            "a name",
+            changed(&|l| l[3] = l[3].replace("\"name\":\"", "\"name\":\"X")),
+        ),
+        (
+            "a digest",
+            changed(&|l| l[3] = l[3].replace("\"dataDigest\":\"", "\"dataDigest\":\"A")),
+        ),
+        ("a line dropped", changed(&|l| drop(l.remove(3)))),
+        ("the last record dropped", changed(&|l| drop(l.remove(l.len() - 2)))),
+        ("a line put in", changed(&|l| l.insert(3, l[3].clone()))),
+        ("lines moved", changed(&|l| l.swap(3, 4))),
+        ("the seal dropped", changed(&|l| drop(l.pop()))),
+        ("the header dropped", changed(&|l| drop(l.remove(0)))),
+    ] {
+        let (code, text) = export.check(&lines, None).await;
+        assert_eq!(code, Some(1), "{what}: {text}");
+    }
+    let other = Export::of(server, &account, None).await;
+    let (code, text) = other.check(&other.lines, Some(&old)).await;
+    assert_eq!(code, Some(1));
+    assert!(text.contains("no consistency proof"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_signs_its_log_and_verify_finds_what_was_changed_behind_its_back() {
+    let database = database().await;
+    let server = Server::start_with(&[("ANNALOCK_DATABASE_URL", &database.url)]).await;
+    let (account, client) = server.member("signed").await;
+    client.create(&account, Kind::Login, "one").await;
+    let latest = server.data_path().join("checkpoints/latest");
+    let mut waited = 0;
+    while !latest.exists() {
+        assert!(waited < 200, "no checkpoint within 20 s");
+        waited += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let history = std::fs::read_to_string(server.data_path().join("checkpoints/history")).unwrap();
+    let first: serde_json::Value = serde_json::from_str(history.lines().next().unwrap()).unwrap();
+    assert!(first["size"].as_u64().unwrap() > 0);
+    let (code, key) = server.run(&["audit", "checkpoint", "--public-key"]).await;
+    assert_eq!(code, Some(0));
+    let file = std::fs::read_to_string(server.data_path().join("checkpoints/key")).unwrap();
+    assert!(key.contains(file.trim()), "{key}");
+
+    checkpoint(&server).await;
+    let (code, text) = server.run(&["audit", "verify"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = server
+        .run(&["audit", "verify", "--old-checkpoint", latest.to_str().unwrap()])
+        .await;
+    assert_eq!(code, Some(0), "{text}");
+    let made = "select position from read.audit_record where name = 'CipherCreated'";
+    let made: i64 = sqlx::query_scalar(made).fetch_one(&database.pool).await.unwrap();
+    let change = format!(
+        "set local session_replication_role = replica;
+         update es.event set meta = meta || ' ', meta_digest = sha256(meta || ' ') where position = {made}"
+    );
+    let mut tx = database.pool.begin().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(change)).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let file = place(&server);
+    let export = [
+        "audit",
+        "export",
+        "--user",
+        &account.email,
+        "--proof",
+        "-o",
+        file.to_str().unwrap(),
+    ];
+    // nothing is proved of an event that is not the one in the tree
+    for command in [&["audit", "verify"][..], &export] {
+        let (code, text) = server.run(command).await;
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains(&format!("the event at position {made} ")), "{text}");
+    }
+}

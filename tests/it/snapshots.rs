@@ -1,0 +1,6 @@
+//! Saved folds of long streams: they save reading and never change what is known.
+
+mod histories;
+mod trouble;
+mod ways;
+mod world;
