@@ -3,6 +3,7 @@
 mod item;
 mod journey;
 mod member;
+mod stranger;
 
 use serde_json::{Value, json};
 use tests::client::organization::Organization;

@@ -82,7 +82,7 @@ async fn two_people_share_an_item() {
 
     let proof = json!({"masterPasswordHash": ann.password_hash()});
     bens.delete_with(
-        &organization.path("").trim_end_matches('/'),
+        organization.path("").trim_end_matches('/'),
         &json!({"masterPasswordHash": ben.password_hash()}),
     )
     .await

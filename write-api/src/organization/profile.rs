@@ -213,18 +213,14 @@ async fn set_keys(
     Ok(Json(answer))
 }
 
-/// `OrganizationCollectionManagementUpdateRequestModel`.
+/// `OrganizationCollectionManagementUpdateRequestModel`; what is not said stays.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SettingsRequest {
-    #[serde(default)]
-    limit_collection_creation: bool,
-    #[serde(default)]
-    limit_collection_deletion: bool,
-    #[serde(default)]
-    limit_item_deletion: bool,
-    #[serde(default)]
-    allow_admin_access_to_all_collection_items: bool,
+    limit_collection_creation: Option<bool>,
+    limit_collection_deletion: Option<bool>,
+    limit_item_deletion: Option<bool>,
+    allow_admin_access_to_all_collection_items: Option<bool>,
 }
 
 /// `PUT /organizations/{id}/collection-management`.
@@ -235,11 +231,18 @@ async fn set_collection_settings(
     Body(request): Body<SettingsRequest>,
 ) -> Answer<Json<Value>> {
     let by = app.standing(&caller, id.0, About::Role).await?;
+    let present = by.settings;
     let settings = CollectionSettings {
-        limit_collection_creation: request.limit_collection_creation,
-        limit_collection_deletion: request.limit_collection_deletion,
-        limit_item_deletion: request.limit_item_deletion,
-        allow_admin_access_to_all_collection_items: request.allow_admin_access_to_all_collection_items,
+        limit_collection_creation: request
+            .limit_collection_creation
+            .unwrap_or(present.limit_collection_creation),
+        limit_collection_deletion: request
+            .limit_collection_deletion
+            .unwrap_or(present.limit_collection_deletion),
+        limit_item_deletion: request.limit_item_deletion.unwrap_or(present.limit_item_deletion),
+        allow_admin_access_to_all_collection_items: request
+            .allow_admin_access_to_all_collection_items
+            .unwrap_or(present.allow_admin_access_to_all_collection_items),
     };
     app.alter_in(&caller, id.0, &ChangeCollectionSettings { by, settings })
         .await?;
