@@ -51,7 +51,7 @@ fn percent(text: &str) -> String {
 }
 
 /// Invites `account` as `role` with these rights; gives the membership.
-async fn invite(
+pub async fn invite(
     admin: &Client,
     organization: &Organization,
     account: &Account,
@@ -67,7 +67,13 @@ async fn invite(
 }
 
 /// Lets `account` accept their invitation.
-async fn accept(server: &Server, client: &Client, organization: &Organization, account: &Account, membership: &Value) {
+pub async fn accept(
+    server: &Server,
+    client: &Client,
+    organization: &Organization,
+    account: &Account,
+    membership: &Value,
+) {
     let token = invitation(server, &account.email).await;
     let path = organization.path(&format!("users/{}/accept", id(membership)));
     client.post(&path, &json!({"token": token})).await.ok_empty();
