@@ -2,7 +2,7 @@
 
 use domain::{
     event::StreamName,
-    id::{CommandId, DeviceId, SubjectId, UserId},
+    id::{CommandId, DeviceId, OrganizationId, SubjectId, UserId},
     meta::{Actor, Meta, Origin},
     personal::Personal,
 };
@@ -33,6 +33,8 @@ pub struct Context {
     pub correlation: Uuid,
     /// The event that led to the command.
     pub causation: Option<Uuid>,
+    /// Organizations in whose log it shall be seen.
+    pub organizations: Vec<OrganizationId>,
     /// The fence of the session that asks: once it is closed, nothing is appended.
     pub fence: Option<StreamName>,
 }
@@ -50,6 +52,7 @@ impl Context {
             ip: None,
             correlation,
             causation,
+            organizations: Vec::new(),
             fence: None,
         }
     }
@@ -86,6 +89,7 @@ impl Context {
             command,
             correlation: self.correlation,
             causation: self.causation,
+            organizations: self.organizations.clone(),
         }
     }
 }

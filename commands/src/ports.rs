@@ -1,5 +1,6 @@
 //! What decisions need from outside, as traits; adapters live in `infra`.
 
+pub mod access;
 pub mod address_index;
 pub mod directory;
 pub mod event_store;
@@ -10,6 +11,7 @@ pub mod seal;
 pub mod shared_state;
 pub mod snapshots;
 
+pub use access::{About, Access};
 pub use address_index::AddressIndex;
 pub use directory::{Directory, DirectoryError};
 pub use event_store::{

@@ -5,3 +5,4 @@ pub mod cipher;
 pub mod folder;
 pub mod import;
 pub mod purge;
+pub mod shared;

@@ -7,6 +7,8 @@ pub enum FaultKind {
     Invalid,
     /// The caller must sign in again: 401.
     Unauthenticated,
+    /// The caller is known and may see the thing, but may not do this: 403.
+    Forbidden,
     /// There is no such thing, or not for this caller, who must not learn the difference: 404.
     NotFound,
     /// Somebody else was faster and clients do not expect to be told by a 400: 409.

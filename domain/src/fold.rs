@@ -11,8 +11,17 @@ use crate::{
     activity::Activity,
     device::Device,
     event::{Aggregate, DomainEvent},
+    organization::{
+        collection::Collection,
+        grant::Grant,
+        group::{Group, GroupPlace},
+        membership::Membership,
+        place::Place,
+        policy::Policy,
+        profile::Organization,
+    },
     registry::CATEGORIES,
-    vault::{cipher::Cipher, folder::Folder},
+    vault::{cipher::Cipher, filing::Filing, folder::Folder},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -151,6 +160,15 @@ fn a_fold_that_changed_has_another_name() {
         named::<Activity>(),
         named::<Folder>(),
         named::<Cipher>(),
+        named::<Filing>(),
+        named::<Organization>(),
+        named::<Membership>(),
+        named::<Place>(),
+        named::<Collection>(),
+        named::<Grant>(),
+        named::<Group>(),
+        named::<GroupPlace>(),
+        named::<Policy>(),
     ];
     let stated: Vec<_> = CATEGORIES.iter().map(|c| (c.name, c.fold.to_owned())).collect();
     assert_eq!(

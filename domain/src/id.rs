@@ -32,8 +32,25 @@ ids! {
     CipherId,
     /// A personal folder.
     FolderId,
+    /// How a member files an item of an organization: [`FilingId::of`] the two.
+    FilingId,
     /// An organization.
     OrganizationId,
+    /// Somebody's membership in an organization: what clients call the organization user.
+    MembershipId,
+    /// The place of an address or an account in an organization, which only one membership can take:
+    /// [`PlaceId::of_address`], [`PlaceId::of_user`].
+    PlaceId,
+    /// A collection of items.
+    CollectionId,
+    /// A group of members.
+    GroupId,
+    /// Somebody's rights in a collection: [`GrantId::of`] the collection and who has them.
+    GrantId,
+    /// Somebody's place in a group: [`GroupPlaceId::of`] the group and the membership.
+    GroupPlaceId,
+    /// A policy: [`PolicyId::of`] the organization and the kind.
+    PolicyId,
     /// An e-mail address as something only one account can hold; derived from the keyed hash of the address.
     EmailAddressId,
     /// What keeps the sessions of one security stamp from writing: [`FenceId::of`] the account and the stamp.
@@ -56,6 +73,52 @@ impl DeviceId {
     /// client can never make two device records.
     pub fn of(user: UserId, identifier: &str) -> Self {
         Self(Uuid::new_v5(&user.0, identifier.as_bytes()))
+    }
+}
+
+impl FilingId {
+    /// The id of how `user` files `cipher`.
+    pub fn of(user: UserId, cipher: CipherId) -> Self {
+        Self(Uuid::new_v5(&user.0, cipher.0.as_bytes()))
+    }
+}
+
+impl PlaceId {
+    /// The place of an address, known by its keyed hash.
+    pub fn of_address(organization: OrganizationId, address: EmailAddressId) -> Self {
+        Self(Uuid::new_v5(&organization.0, address.0.as_bytes()))
+    }
+
+    /// The place of an account.
+    pub fn of_user(organization: OrganizationId, user: UserId) -> Self {
+        Self(Uuid::new_v5(&organization.0, user.0.as_bytes()))
+    }
+}
+
+impl GrantId {
+    /// The id of what `grantee` (a membership or a group) has in `collection`.
+    pub fn of(collection: CollectionId, grantee: Uuid) -> Self {
+        Self(Uuid::new_v5(&collection.0, grantee.as_bytes()))
+    }
+}
+
+impl GroupPlaceId {
+    /// The id of the place of `membership` in `group`.
+    pub fn of(group: GroupId, membership: MembershipId) -> Self {
+        Self(Uuid::new_v5(&group.0, membership.0.as_bytes()))
+    }
+}
+
+impl PolicyId {
+    /// The id of the policy of this kind.
+    pub fn of(organization: OrganizationId, kind: u8) -> Self {
+        Self(Uuid::new_v5(&organization.0, &[kind]))
+    }
+}
+
+impl From<OrganizationId> for SubjectId {
+    fn from(id: OrganizationId) -> Self {
+        Self(id.0)
     }
 }
 

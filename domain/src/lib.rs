@@ -12,6 +12,7 @@ pub mod fault;
 mod fold;
 pub mod id;
 pub mod meta;
+pub mod organization;
 pub mod personal;
 pub mod proof;
 pub mod registry;

@@ -67,6 +67,9 @@ pub struct Meta {
     /// The event that caused the command, where a process manager gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation: Option<Uuid>,
+    /// Organizations the event counts for: said when it is appended, so that no later change of who is where rewrites a log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<OrganizationId>,
 }
 
 fn is_server(origin: &Origin) -> bool {

@@ -5,7 +5,16 @@ use crate::{
     activity::Activity,
     device::Device,
     event::{Aggregate, DecodeError, DomainEvent},
-    vault::{cipher::Cipher, folder::Folder},
+    organization::{
+        collection::Collection,
+        grant::Grant,
+        group::{Group, GroupPlace},
+        membership::Membership,
+        place::Place,
+        policy::Policy,
+        profile::Organization,
+    },
+    vault::{cipher::Cipher, filing::Filing, folder::Folder},
 };
 
 /// An event as it is written today: stored name, shape and data.
@@ -42,6 +51,15 @@ pub const CATEGORIES: &[Category] = &[
     category::<Activity>(),
     category::<Folder>(),
     category::<Cipher>(),
+    category::<Filing>(),
+    category::<Organization>(),
+    category::<Membership>(),
+    category::<Place>(),
+    category::<Collection>(),
+    category::<Grant>(),
+    category::<Group>(),
+    category::<GroupPlace>(),
+    category::<Policy>(),
 ];
 
 /// The name of a category as the program's own text, so that reading an event allocates none for it.

@@ -1,4 +1,5 @@
 //! Items and folders.
 
 pub mod cipher;
+pub mod filing;
 pub mod folder;

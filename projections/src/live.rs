@@ -1,13 +1,21 @@
 //! What the projector tells this process as it goes: how far it is, where each person's vault is, and the rows it just
 //! wrote. Answered from memory, and forgotten when it is too much.
 
-use crate::sync::{SyncChanges, cipher::CipherRow, folder::FolderRow, revision::Revision};
-use domain::{event::Position, id::UserId};
+use crate::sync::{
+    SyncChanges,
+    cipher::{CipherRow, Holder},
+    folder::FolderRow,
+    revision::Revision,
+};
+use domain::{
+    event::Position,
+    id::{OrganizationId, UserId},
+};
 use lru::LruCache;
 use std::{
     num::NonZeroUsize,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -25,17 +33,47 @@ const ROWS: usize = 4_096;
 pub struct UserState {
     /// The security stamp.
     pub stamp: Uuid,
-    /// Where the person's vault is.
+    /// Where what the person syncs is: the latest of their own vault and of the organizations they are confirmed in.
     pub revision: Revision,
 }
 
+/// The same, apart: as it is read and remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserParts {
+    /// The security stamp.
+    pub stamp: Uuid,
+    /// Where the person's own vault is. Moves too when one of their memberships changes.
+    pub own: Revision,
+    /// Organizations the person is confirmed in, and where each is.
+    pub organizations: Vec<(OrganizationId, Revision)>,
+}
+
+impl UserParts {
+    /// All of it together.
+    pub fn whole(&self) -> UserState {
+        let shared = self.organizations.iter().map(|(_, revision)| *revision);
+        UserState {
+            stamp: self.stamp,
+            revision: shared.fold(self.own, Revision::later),
+        }
+    }
+}
+
+/// What is remembered of an account that is there.
+#[derive(Debug, Clone)]
+struct Person {
+    stamp: Uuid,
+    own: Revision,
+    organizations: Arc<[OrganizationId]>,
+}
+
 /// What is remembered of an account.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Known {
     /// Somebody is reading it; `changed` meanwhile: what they read may be old.
     Loading { changed: bool },
     /// As it is.
-    State(Option<UserState>),
+    State(Option<Person>),
 }
 
 /// Leave to remember what is about to be read: given before the reading, so that a change meanwhile is noticed.
@@ -61,6 +99,8 @@ pub struct Live {
     owner: AtomicBool,
     generation: AtomicU64,
     users: Mutex<LruCache<UserId, Known>>,
+    /// Where organizations are. Positions only grow, so what is written last counts, whoever read it.
+    organizations: Mutex<LruCache<OrganizationId, Revision>>,
     ciphers: Mutex<LruCache<Uuid, Option<CipherRow>>>,
     folders: Mutex<LruCache<Uuid, Option<FolderRow>>>,
 }
@@ -86,6 +126,7 @@ impl Live {
             owner: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             users: lru(USERS),
+            organizations: lru(USERS),
             ciphers: lru(ROWS),
             folders: lru(ROWS),
         }
@@ -149,10 +190,25 @@ impl Live {
     /// What is remembered of an account: `None` if it must be read. A process that does not own the projector remembers
     /// nothing.
     pub fn user(&self, user: UserId) -> Option<Option<UserState>> {
-        match lock(&self.users).get(&user) {
-            Some(Known::State(state)) if self.is_owner() => Some(*state),
-            _ => None,
+        if !self.is_owner() {
+            return None;
         }
+        let person = match lock(&self.users).get(&user) {
+            Some(Known::State(Some(person))) => person.clone(),
+            Some(Known::State(None)) => return Some(None),
+            _ => return None,
+        };
+        let mut revision = person.own;
+        if !person.organizations.is_empty() {
+            let mut known = lock(&self.organizations);
+            for organization in &*person.organizations {
+                revision = revision.later(*known.get(organization)?);
+            }
+        }
+        Some(Some(UserState {
+            stamp: person.stamp,
+            revision,
+        }))
     }
 
     /// To be called before an account is read.
@@ -165,16 +221,37 @@ impl Live {
     }
 
     /// Remembers what was read, unless it changed meanwhile.
-    pub fn loaded(&self, ticket: LoadTicket, state: Option<UserState>) {
+    pub fn loaded(&self, ticket: LoadTicket, parts: Option<&UserParts>) {
+        if !self.is_owner() {
+            return;
+        }
+        for (organization, revision) in parts.iter().flat_map(|parts| &parts.organizations) {
+            self.moved(*organization, *revision);
+        }
         let mut users = lock(&self.users);
-        if self.is_owner()
-            && let Some(known @ Known::Loading { .. }) = users.get_mut(&ticket.0)
-        {
+        if let Some(known @ Known::Loading { .. }) = users.get_mut(&ticket.0) {
             match known {
-                Known::Loading { changed: false } => *known = Known::State(state),
+                Known::Loading { changed: false } => {
+                    *known = Known::State(parts.map(|parts| Person {
+                        stamp: parts.stamp,
+                        own: parts.own,
+                        organizations: parts.organizations.iter().map(|(id, _)| *id).collect(),
+                    }));
+                }
                 _ => {
                     users.pop(&ticket.0);
                 }
+            }
+        }
+    }
+
+    /// Remembers where an organization is, unless that is known to be over.
+    fn moved(&self, organization: OrganizationId, revision: Revision) {
+        let mut known = lock(&self.organizations);
+        match known.get_mut(&organization) {
+            Some(known) => *known = known.later(revision),
+            None => {
+                known.put(organization, revision);
             }
         }
     }
@@ -193,6 +270,7 @@ impl Live {
     pub(crate) fn set_owner(&self, owner: bool) {
         self.owner.store(owner, Ordering::Release);
         lock(&self.users).clear();
+        lock(&self.organizations).clear();
         lock(&self.ciphers).clear();
         lock(&self.folders).clear();
     }
@@ -216,9 +294,15 @@ impl Live {
         {
             let mut users = lock(&self.users);
             let changed = changes.accounts.iter().map(|(user, _)| *user);
-            for user in changed.chain(changes.revisions.iter().map(|(user, _)| *user)) {
+            let moved = changes.revisions.iter().filter_map(|(owner, _)| owner.person());
+            for user in changed.chain(moved).chain(changes.members.iter().copied()) {
                 if let Some(Known::Loading { changed }) = users.peek_mut(&user) {
                     *changed = true;
+                }
+            }
+            for user in &changes.members {
+                if let Some(Known::State(_)) = users.peek(user) {
+                    users.pop(user);
                 }
             }
             for (user, account) in &changes.accounts {
@@ -232,9 +316,14 @@ impl Live {
                     _ => {}
                 }
             }
-            for (user, revision) in &changes.revisions {
-                if let Some(Known::State(Some(state))) = users.peek_mut(user) {
-                    state.revision = *revision;
+            for (owner, revision) in &changes.revisions {
+                match owner {
+                    Holder::Organization(organization) => self.moved(*organization, *revision),
+                    Holder::Person(user) => {
+                        if let Some(Known::State(Some(state))) = users.peek_mut(user) {
+                            state.own = *revision;
+                        }
+                    }
                 }
             }
         }

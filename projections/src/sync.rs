@@ -2,10 +2,17 @@
 
 pub mod account;
 pub mod cipher;
+pub mod collection;
 pub mod device;
+pub mod filing;
 pub mod folder;
+pub mod group;
+pub mod membership;
+pub mod organization;
+pub mod policy;
 pub mod read;
 pub mod revision;
+pub mod shared;
 
 use crate::{
     ahead::{Ahead, Reading},
@@ -16,20 +23,35 @@ use crate::{
 };
 use account::{AccountView, Accounts};
 use async_trait::async_trait;
-use cipher::{CipherRow, Ciphers};
+use cipher::{CipherRow, Ciphers, Holder};
+use collection::{Collections, Grants};
 use device::Devices;
 use domain::{
     account::user::{User, UserEvent},
     activity::{Activity, ActivityEvent},
     device::{Device, DeviceEvent},
     event::{Aggregate, DecodeError, DomainEvent, Position, Recorded, StoredEvent},
-    id::{CipherId, UserId},
+    id::{CipherId, OrganizationId, UserId},
+    organization::{
+        collection::{Collection, CollectionEvent},
+        grant::{Grant, GrantEvent},
+        group::{Group, GroupEvent, GroupPlace, GroupPlaceEvent},
+        membership::{Membership, MembershipEvent},
+        policy::{Policy, PolicyEvent},
+        profile::{Organization, OrganizationEvent},
+    },
     vault::{
         cipher::{Cipher, CipherEvent},
+        filing::{Filing, FilingEvent},
         folder::{Folder, FolderEvent},
     },
 };
+use filing::Filings;
 use folder::{FolderRow, Folders};
+use group::{GroupPlaces, Groups};
+use membership::Memberships;
+use organization::Organizations;
+use policy::Policies;
 use revision::{Revision, Revisions};
 use sqlx::PgConnection;
 use std::sync::Arc;
@@ -44,8 +66,10 @@ pub struct SyncChanges {
     pub ciphers: Vec<(Uuid, Option<CipherRow>)>,
     /// Folders; `None` if gone.
     pub folders: Vec<(Uuid, Option<FolderRow>)>,
-    /// Where vaults are now.
-    pub revisions: Vec<(UserId, Revision)>,
+    /// Where people's vaults and organizations are now.
+    pub revisions: Vec<(Holder, Revision)>,
+    /// Whose memberships changed.
+    pub members: Vec<UserId>,
 }
 
 /// An event of a category that concerns this projector.
@@ -55,6 +79,14 @@ pub(crate) enum Event {
     Folder(FolderEvent),
     Device(DeviceEvent),
     Activity(ActivityEvent),
+    Organization(OrganizationEvent),
+    Membership(MembershipEvent),
+    Collection(CollectionEvent),
+    Grant(GrantEvent),
+    Group(GroupEvent),
+    GroupPlace(GroupPlaceEvent),
+    Policy(PolicyEvent),
+    Filing(FilingEvent),
 }
 
 /// The rows events touch, table by table. A new table is a field here, a line in `new`, `take`, `save` and `loaded`, and
@@ -64,7 +96,16 @@ pub(crate) struct Touched {
     ciphers: Rows<Ciphers>,
     folders: Rows<Folders>,
     devices: Rows<Devices>,
+    organizations: Rows<Organizations>,
+    memberships: Rows<Memberships>,
+    collections: Rows<Collections>,
+    grants: Rows<Grants>,
+    groups: Rows<Groups>,
+    places: Rows<GroupPlaces>,
+    policies: Rows<Policies>,
+    filings: Rows<Filings>,
     revisions: Revisions,
+    members: Vec<UserId>,
 }
 
 impl Work for Touched {
@@ -76,7 +117,16 @@ impl Work for Touched {
             ciphers: Rows::new(empty),
             folders: Rows::new(empty),
             devices: Rows::new(empty),
+            organizations: Rows::new(empty),
+            memberships: Rows::new(empty),
+            collections: Rows::new(empty),
+            grants: Rows::new(empty),
+            groups: Rows::new(empty),
+            places: Rows::new(empty),
+            policies: Rows::new(empty),
+            filings: Rows::new(empty),
             revisions: Revisions::default(),
+            members: Vec::new(),
         }
     }
 
@@ -90,6 +140,14 @@ impl Work for Touched {
             Folder::CATEGORY => Event::Folder(of::<Folder>(stored)?),
             Device::CATEGORY => Event::Device(of::<Device>(stored)?),
             Activity::CATEGORY => Event::Activity(of::<Activity>(stored)?),
+            Organization::CATEGORY => Event::Organization(of::<Organization>(stored)?),
+            Membership::CATEGORY => Event::Membership(of::<Membership>(stored)?),
+            Collection::CATEGORY => Event::Collection(of::<Collection>(stored)?),
+            Grant::CATEGORY => Event::Grant(of::<Grant>(stored)?),
+            Group::CATEGORY => Event::Group(of::<Group>(stored)?),
+            GroupPlace::CATEGORY => Event::GroupPlace(of::<GroupPlace>(stored)?),
+            Policy::CATEGORY => Event::Policy(of::<Policy>(stored)?),
+            Filing::CATEGORY => Event::Filing(of::<Filing>(stored)?),
             _ => return Ok(None),
         }))
     }
@@ -119,6 +177,7 @@ impl Work for Touched {
             }
         })
         .await?;
+        self.load_shared(connection, &events).await?;
         for recorded in &events {
             self.apply(recorded);
         }
@@ -132,13 +191,25 @@ impl Work for Touched {
             ciphers: self.ciphers.save(connection).await?,
             folders: self.folders.save(connection).await?,
             revisions: self.revisions.save(connection).await?,
+            members: std::mem::take(&mut self.members),
         };
         self.devices.save(connection).await?;
+        self.organizations.save(connection).await?;
+        self.memberships.save(connection).await?;
+        self.collections.save(connection).await?;
+        self.grants.save(connection).await?;
+        self.groups.save(connection).await?;
+        self.places.save(connection).await?;
+        self.policies.save(connection).await?;
+        self.filings.save(connection).await?;
         Ok(Changes { sync })
     }
 
     fn loaded(&self) -> usize {
-        self.accounts.loaded() + self.ciphers.loaded() + self.folders.loaded() + self.devices.loaded()
+        let own = self.accounts.loaded() + self.ciphers.loaded() + self.folders.loaded() + self.devices.loaded();
+        let access = self.grants.loaded() + self.groups.loaded() + self.places.loaded() + self.policies.loaded();
+        let shared = self.organizations.loaded() + self.memberships.loaded() + self.collections.loaded();
+        own + access + shared + self.filings.loaded()
     }
 }
 
@@ -149,7 +220,7 @@ impl Touched {
             Event::User(event) => {
                 self.accounts.evolve(key, |row| account::evolve(row, event));
                 if account::shows(event) && self.accounts.get(key).is_some() {
-                    self.revisions.note(UserId(key), position, event.at());
+                    self.revisions.note(Holder::Person(UserId(key)), position, event.at());
                 }
                 if let UserEvent::Deleted { .. } = event {
                     self.sweep(key);
@@ -159,15 +230,20 @@ impl Touched {
                 let before = self.ciphers.get(key).map(|row| row.owner);
                 self.ciphers
                     .evolve(key, |row| cipher::evolve(row, CipherId(key), event));
-                if let Some(owner) = self.ciphers.get(key).map(|row| row.owner).or(before) {
-                    self.revisions.note(owner, position, event.at());
+                let now = self.ciphers.get(key).map(|row| row.owner);
+                // given to an organization, it changes what both sync
+                for holder in [before, now.filter(|now| Some(*now) != before)].into_iter().flatten() {
+                    self.revisions.note(holder, position, event.at());
+                }
+                if now.is_none() && before.is_some_and(|holder| matches!(holder, Holder::Organization(_))) {
+                    self.filings.sweep(key);
                 }
             }
             Event::Folder(event) => {
                 let before = self.folders.get(key).map(|row| row.owner);
                 self.folders.evolve(key, |row| folder::evolve(row, event));
                 if let Some(owner) = self.folders.get(key).map(|row| row.owner).or(before) {
-                    self.revisions.note(owner, position, event.at());
+                    self.revisions.note(Holder::Person(owner), position, event.at());
                 }
             }
             Event::Device(event) => self.devices.evolve(key, |row| device::evolve(row, event)),
@@ -176,6 +252,7 @@ impl Touched {
                     .evolve(device.0, |row| row.map(|row| device::DeviceRow { active: *at, ..row }));
             }
             Event::Activity(_) => {}
+            _ => self.apply_shared(recorded),
         }
     }
 
@@ -184,7 +261,110 @@ impl Touched {
         self.ciphers.sweep(user);
         self.folders.sweep(user);
         self.devices.sweep(user);
-        self.revisions.sweep(UserId(user));
+        self.filings.sweep(user);
+        self.memberships.sweep(user);
+        self.revisions.sweep(Holder::Person(UserId(user)));
+    }
+}
+
+/// What is shared in organizations.
+impl Touched {
+    async fn load_shared(
+        &mut self,
+        connection: &mut PgConnection,
+        events: &[Recorded<Event>],
+    ) -> Result<(), ProjectorError> {
+        macro_rules! own_streams {
+            ($($rows:ident: $variant:ident),*) => {$(
+                work::load(&mut self.$rows, connection, events, |recorded| {
+                    matches!(recorded.event, Event::$variant(_)).then_some(Touch::Stream)
+                })
+                .await?;
+            )*};
+        }
+        own_streams!(
+            organizations: Organization,
+            memberships: Membership,
+            collections: Collection,
+            grants: Grant,
+            groups: Group,
+            places: GroupPlace,
+            policies: Policy,
+            filings: Filing
+        );
+        Ok(())
+    }
+
+    fn apply_shared(&mut self, recorded: &Recorded<Event>) {
+        let (key, position) = (recorded.stream_id, recorded.position);
+        // whose what is there changed: that of the row before or after, whichever is there
+        macro_rules! evolved {
+            ($rows:ident, $event:ident, $evolve:path) => {{
+                let before = self.$rows.get(key).map(|row| row.organization);
+                self.$rows.evolve(key, |row| $evolve(row, $event));
+                let organization = self.$rows.get(key).map(|row| row.organization).or(before);
+                if let Some(organization) = organization {
+                    self.revisions
+                        .note(Holder::Organization(organization), position, $event.at());
+                }
+                self.$rows.get(key).is_none() && before.is_some()
+            }};
+        }
+        match &recorded.event {
+            Event::Organization(event) => {
+                self.organizations.evolve(key, |row| organization::evolve(row, event));
+                let holder = Holder::Organization(OrganizationId(key));
+                self.revisions.note(holder, position, event.at());
+                if self.organizations.get(key).is_none() {
+                    self.sweep_organization(key);
+                }
+            }
+            Event::Membership(event) => {
+                let before = self.memberships.get(key).and_then(|row| row.user);
+                let gone = evolved!(memberships, event, membership::evolve);
+                let user = self.memberships.get(key).and_then(|row| row.user).or(before);
+                if let Some(user) = user {
+                    self.revisions.note(Holder::Person(user), position, event.at());
+                    self.members.push(user);
+                }
+                if gone {
+                    self.grants.sweep(key);
+                    self.places.sweep(key);
+                }
+            }
+            Event::Collection(event) => {
+                if evolved!(collections, event, collection::evolve) {
+                    self.grants.sweep(key);
+                }
+            }
+            Event::Grant(event) => drop(evolved!(grants, event, collection::evolve_grant)),
+            Event::Group(event) => {
+                if evolved!(groups, event, group::evolve) {
+                    self.grants.sweep(key);
+                    self.places.sweep(key);
+                }
+            }
+            Event::GroupPlace(event) => drop(evolved!(places, event, group::evolve_place)),
+            Event::Policy(event) => drop(evolved!(policies, event, policy::evolve)),
+            Event::Filing(event) => {
+                self.filings.evolve(key, |row| filing::evolve(row, event));
+                let FilingEvent::Filed { user, .. } = *event;
+                self.revisions.note(Holder::Person(user), position, event.at());
+            }
+            Event::User(_) | Event::Cipher(_) | Event::Folder(_) | Event::Device(_) | Event::Activity(_) => {}
+        }
+    }
+
+    /// An organization is gone, and all that is in it.
+    fn sweep_organization(&mut self, organization: Uuid) {
+        self.ciphers.sweep(organization);
+        self.memberships.sweep(organization);
+        self.collections.sweep(organization);
+        self.grants.sweep(organization);
+        self.groups.sweep(organization);
+        self.places.sweep(organization);
+        self.policies.sweep(organization);
+        self.revisions.sweep(Holder::Organization(OrganizationId(organization)));
     }
 }
 
@@ -208,7 +388,7 @@ impl Projector for SyncProjector {
     }
 
     fn version(&self) -> i32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -217,7 +397,15 @@ impl Projector for SyncProjector {
             ("cipher", "cipher_id"),
             ("folder", "folder_id"),
             ("device", "device_id"),
-            ("revision", "user_id"),
+            ("revision", "owner_id"),
+            ("organization", "organization_id"),
+            ("membership", "membership_id"),
+            ("collection", "collection_id"),
+            ("collection_grant", "grant_id"),
+            ("member_group", "group_id"),
+            ("group_member", "place_id"),
+            ("policy", "policy_id"),
+            ("filing", "filing_id"),
         ]
     }
 
@@ -236,6 +424,14 @@ impl Projector for SyncProjector {
             Folder::CATEGORY,
             Device::CATEGORY,
             Activity::CATEGORY,
+            Organization::CATEGORY,
+            Membership::CATEGORY,
+            Collection::CATEGORY,
+            Grant::CATEGORY,
+            Group::CATEGORY,
+            GroupPlace::CATEGORY,
+            Policy::CATEGORY,
+            Filing::CATEGORY,
         ]
         .contains(&category)
     }

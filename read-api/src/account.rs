@@ -3,7 +3,7 @@
 pub mod domains;
 pub mod wire;
 
-use crate::{ReadApi, unavailable};
+use crate::{ReadApi, organization::wire::profile_organizations, unavailable};
 use axum::{
     Json,
     extract::{Query, State},
@@ -21,8 +21,6 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/accounts/profile", profile)
         .get("/accounts/keys", keys)
         .get("/accounts/key-management/key-rotation-data", key_rotation_data)
-        .get("/accounts/organizations", none)
-        .get("/collections", none)
         .get("/tasks", tasks)
         .get("/settings/domains", domains)
         .get("/users/{id}/public-key", public_key)
@@ -36,6 +34,16 @@ impl ReadApi {
     /// 401 if it is gone, 503 if the database cannot be asked.
     pub async fn account(&self, user: UserId) -> Answer<AccountView> {
         self.account_of(user).await?.ok_or_else(Problem::unauthorized)
+    }
+
+    /// `ProfileResponseModel` of somebody who is signed in.
+    ///
+    /// # Errors
+    /// As [`ReadApi::account`].
+    pub async fn profile(&self, user: UserId) -> Answer<Value> {
+        let account = self.account(user).await?;
+        let memberships = self.memberships_of(user).await?;
+        Ok(wire::profile(user, &account, profile_organizations(&memberships)))
     }
 
     /// The account of anybody.
@@ -57,7 +65,7 @@ async fn revision_date(caller: Caller, State(api): State<ReadApi>) -> Answer<Jso
 
 /// `GET /accounts/profile`.
 async fn profile(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Value>> {
-    Ok(Json(wire::profile(caller.id, &api.account(caller.id).await?)))
+    Ok(Json(api.profile(caller.id).await?))
 }
 
 /// `GET /accounts/keys`.
@@ -70,11 +78,6 @@ async fn keys(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Value>>
 /// `GET /accounts/key-management/key-rotation-data`: what of others must be sealed anew with a new user key.
 async fn key_rotation_data(_: Caller) -> Json<Value> {
     Json(wire::key_rotation_data())
-}
-
-/// A list of what a person without organizations has none of.
-async fn none(_: Caller) -> Json<List<Value>> {
-    Json(List::of(vec![]))
 }
 
 /// What `GET /tasks` may ask for.

@@ -7,6 +7,7 @@ pub mod config;
 pub mod device;
 pub mod health;
 pub mod openid;
+pub mod organization;
 pub mod sync;
 pub mod vault;
 
@@ -136,9 +137,9 @@ pub async fn user_state(live: &Live, pool: &PgPool, user: UserId) -> Answer<Opti
         return Ok(known);
     }
     let ticket = live.will_load(user);
-    let state = read::user_state(pool, user).await.map_err(unavailable)?;
-    live.loaded(ticket, state);
-    Ok(state)
+    let parts = read::user_state(pool, user).await.map_err(unavailable)?;
+    live.loaded(ticket, parts.as_ref());
+    Ok(parts.map(|parts| parts.whole()))
 }
 
 /// 503 for a database that cannot be asked; logged here, once.
@@ -153,6 +154,7 @@ pub fn api_routes() -> Routes<ReadApi> {
         .merge(vault::routes())
         .merge(account::routes())
         .merge(device::routes())
+        .merge(organization::routes())
         .merge(config::routes())
         .merge(health::routes())
 }

@@ -12,6 +12,7 @@ mod compress;
 mod pour;
 mod room;
 mod sending;
+mod shared;
 mod watched;
 
 pub use bodies::Bodies;

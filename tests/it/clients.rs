@@ -4,4 +4,5 @@ mod cli;
 mod journey;
 mod old_cli;
 mod oldest_cli;
+mod organization;
 mod rbw;

@@ -14,6 +14,7 @@ mod limits;
 mod log_tree;
 mod malformed;
 mod operations;
+mod organization;
 mod processes;
 mod projections;
 mod shape;

@@ -7,6 +7,7 @@ mod answer;
 mod device;
 pub mod item;
 mod login;
+pub mod organization;
 pub mod vault;
 
 use std::path::{Path, PathBuf};

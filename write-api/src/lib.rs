@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod identity;
+pub mod organization;
 pub mod vault;
 
 use account::AccountPorts;
@@ -11,13 +12,14 @@ use axum::extract::FromRef;
 use commands::{
     context::Context,
     execute::Executor,
-    ports::{Directory, shared_state::LastPosition},
+    ports::{About, Access, Directory, shared_state::LastPosition},
 };
 use domain::{
     account::fence::Fence,
     event::{Aggregate, Position},
-    id::{FenceId, UserId},
+    id::{FenceId, OrganizationId, UserId},
     meta::{Actor, Origin},
+    organization::access::Standing,
 };
 use read_api::ReadApi;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub struct WriteApi {
     pub read: ReadApi,
     /// What people own.
     pub directory: Arc<dyn Directory>,
+    /// Where people stand in organizations.
+    pub access: Arc<dyn Access>,
     /// Where other processes learn how far somebody's own writes have got; `None` where there is only this one, or none
     /// that they share.
     pub positions: Option<Arc<dyn LastPosition>>,
@@ -61,8 +65,26 @@ impl WriteApi {
             ip: caller.ip,
             correlation: self.executor.new_id(),
             causation: None,
+            organizations: Vec::new(),
             fence: Some(Fence::stream(FenceId::of(caller.id, caller.stamp))),
         }
+    }
+
+    /// The same, for what an organization's log shall show.
+    pub fn context_in(&self, caller: &Caller, organization: OrganizationId) -> Context {
+        Context {
+            organizations: vec![organization],
+            ..self.context(caller)
+        }
+    }
+
+    /// Where the caller stands in an organization.
+    ///
+    /// # Errors
+    /// 404 if they are not confirmed there: it is as if it did not exist. 503 if it cannot be told.
+    pub async fn standing(&self, caller: &Caller, organization: OrganizationId, about: About<'_>) -> Answer<Standing> {
+        let found = self.access.standing(caller.id, organization, about).await?;
+        found.ok_or_else(web::Problem::not_found)
     }
 
     /// Who asks, when nobody is signed in.
@@ -77,6 +99,7 @@ impl WriteApi {
             ip: anyone.ip,
             correlation: self.executor.new_id(),
             causation: None,
+            organizations: Vec::new(),
             fence: None,
         }
     }
@@ -117,7 +140,7 @@ impl WriteApi {
 
 /// All write routes of the API service.
 pub fn api_routes() -> Routes<WriteApi> {
-    vault::routes().merge(account::routes())
+    vault::routes().merge(account::routes()).merge(organization::routes())
 }
 
 /// All write routes of the identity service.

@@ -11,6 +11,8 @@ pub enum TokenPurpose {
     VerifyEmail,
     /// Deleting an account without signing in.
     DeleteAccount,
+    /// Accepting an invitation into an organization.
+    Invitation,
 }
 
 impl TokenPurpose {
@@ -20,6 +22,7 @@ impl TokenPurpose {
             Self::Registration => "registration",
             Self::VerifyEmail => "verify-email",
             Self::DeleteAccount => "delete-account",
+            Self::Invitation => "invitation",
         }
     }
 }

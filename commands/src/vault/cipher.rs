@@ -44,6 +44,12 @@ pub enum CipherError {
     /// It is archived already.
     #[error("Cipher was not archived. Ensure the provided ID is correct and you have permission to archive it.")]
     NotArchivable,
+    /// It is an organization's, and the caller may see it but not do this.
+    #[error("You do not have permission to edit this.")]
+    Forbidden,
+    /// An item of an organization is in a collection.
+    #[error("You must select at least one collection.")]
+    NoCollection,
     /// It is not archived.
     #[error("Cipher was not unarchived. Ensure the provided ID is correct and you have permission to archive it.")]
     NotUnarchivable,
@@ -53,10 +59,14 @@ impl Fault for CipherError {
     fn kind(&self) -> FaultKind {
         match self {
             Self::NotFound => FaultKind::NotFound,
+            Self::Forbidden => FaultKind::Forbidden,
             Self::Exists => FaultKind::Conflict,
-            Self::OutOfDate | Self::KindChanged | Self::InvalidFolder | Self::NotArchivable | Self::NotUnarchivable => {
-                FaultKind::Invalid
-            }
+            Self::OutOfDate
+            | Self::NoCollection
+            | Self::KindChanged
+            | Self::InvalidFolder
+            | Self::NotArchivable
+            | Self::NotUnarchivable => FaultKind::Invalid,
         }
     }
 }
@@ -66,7 +76,7 @@ impl Fault for CipherError {
 ///
 /// # Errors
 /// [`CipherError::InvalidFolder`] for a folder of somebody else, which looks like one that never was.
-async fn folder_for(
+pub(crate) async fn folder_for(
     unit: &mut Unit<'_>,
     user: UserId,
     folder: Option<FolderId>,

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{CipherId, FolderId, SubjectId, UserId},
+    id::{CipherId, CollectionId, FolderId, OrganizationId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -103,8 +103,14 @@ pub enum CipherEvent {
     /// It was made.
     #[serde(rename = "CipherCreated")]
     Created {
-        /// Whose it is.
+        /// Whose it is; who made it, if it belongs to an organization.
         owner: UserId,
+        /// The organization it belongs to, if it is not `owner`'s own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        organization: Option<OrganizationId>,
+        /// The collections of that organization it is in.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        collections: Vec<CollectionId>,
         /// What kind it is; stays.
         kind: CipherKind,
         /// What is in it.
@@ -141,7 +147,27 @@ pub enum CipherEvent {
         /// When.
         at: Timestamp,
     },
-    /// Its owner filed or marked it; its revision date stays.
+    /// Its owner gave it to an organization; what is in it is sealed anew.
+    #[serde(rename = "CipherShared")]
+    Shared {
+        /// Whose it is now.
+        organization: OrganizationId,
+        /// The collections it is in.
+        collections: Vec<CollectionId>,
+        /// What is in it now.
+        content: Content,
+        /// When.
+        at: Timestamp,
+    },
+    /// It is in other collections of its organization.
+    #[serde(rename = "CipherCollectionsChanged")]
+    CollectionsChanged {
+        /// The collections it is in now.
+        collections: Vec<CollectionId>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Its owner filed or marked it; its revision date stays. Of an organization's item, [`super::filing`] tells.
     #[serde(rename = "CipherFiled")]
     Filed {
         /// Where it is filed now.
@@ -187,6 +213,8 @@ impl DomainEvent for CipherEvent {
     const TYPES: &'static [(&'static str, u16)] = &[
         ("CipherCreated", 1),
         ("CipherUpdated", 1),
+        ("CipherShared", 1),
+        ("CipherCollectionsChanged", 1),
         ("CipherFiled", 1),
         ("CipherArchived", 1),
         ("CipherUnarchived", 1),
@@ -199,6 +227,8 @@ impl DomainEvent for CipherEvent {
         match self {
             Self::Created { at, .. }
             | Self::Updated { at, .. }
+            | Self::Shared { at, .. }
+            | Self::CollectionsChanged { at, .. }
             | Self::Filed { at, .. }
             | Self::Archived { at }
             | Self::Unarchived { at }
@@ -212,8 +242,12 @@ impl DomainEvent for CipherEvent {
 /// An item that is there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveCipher {
-    /// Whose it is.
+    /// Whose it is; who made it, if it belongs to an organization.
     pub owner: UserId,
+    /// The organization it belongs to, if it is not `owner`'s own.
+    pub organization: Option<OrganizationId>,
+    /// The collections of that organization it is in. Some of them may be gone.
+    pub collections: Vec<CollectionId>,
     /// What kind it is.
     pub kind: CipherKind,
     /// What is in it.
@@ -255,28 +289,38 @@ pub enum Cipher {
 }
 
 impl Cipher {
-    /// The item, if it is there and belongs to `user`.
+    /// The item, if it is there and `user`'s own.
     pub fn of(&self, user: UserId) -> Option<&LiveCipher> {
+        self.live()
+            .filter(|cipher| cipher.organization.is_none() && cipher.owner == user)
+    }
+
+    /// The item, if it is there, whosever it is.
+    pub fn live(&self) -> Option<&LiveCipher> {
         match self {
-            Self::Live(cipher) if cipher.owner == user => Some(cipher),
-            _ => None,
+            Self::Live(cipher) => Some(cipher),
+            Self::Absent | Self::Deleted => None,
         }
     }
 }
 
 impl Aggregate for Cipher {
     const CATEGORY: &'static str = "cipher";
-    const FOLD: &'static str = "ca2e6a6bd19c1a37";
+    const FOLD: &'static str = "e89d8b6603c013b8";
     type Id = CipherId;
     type Event = CipherEvent;
 
     fn evolve(self, event: &CipherEvent) -> Self {
-        use CipherEvent::{Archived, Created, Deleted, Filed, Restored, Trashed, Unarchived, Updated};
+        use CipherEvent::{
+            Archived, CollectionsChanged, Created, Deleted, Filed, Restored, Shared, Trashed, Unarchived, Updated,
+        };
         let live = match (self, event) {
             (
                 _,
                 Created {
                     owner,
+                    organization,
+                    collections,
                     kind,
                     content,
                     folder,
@@ -287,6 +331,8 @@ impl Aggregate for Cipher {
                 },
             ) => LiveCipher {
                 owner: *owner,
+                organization: *organization,
+                collections: collections.clone(),
                 kind: *kind,
                 content: content.clone(),
                 folder: *folder,
@@ -312,6 +358,24 @@ impl Aggregate for Cipher {
                         folder: *folder,
                         favorite: *favorite,
                         archived: *archived,
+                        ..cipher.revised(*at)
+                    },
+                    Shared {
+                        organization,
+                        collections,
+                        content,
+                        at,
+                    } => LiveCipher {
+                        organization: Some(*organization),
+                        collections: collections.clone(),
+                        content: content.clone(),
+                        folder: None,
+                        favorite: false,
+                        archived: None,
+                        ..cipher.revised(*at)
+                    },
+                    CollectionsChanged { collections, at } => LiveCipher {
+                        collections: collections.clone(),
                         ..cipher.revised(*at)
                     },
                     Filed { folder, favorite, .. } => LiveCipher {
@@ -340,7 +404,14 @@ impl Aggregate for Cipher {
             }
             (
                 state,
-                Updated { .. } | Filed { .. } | Archived { .. } | Unarchived { .. } | Trashed { .. } | Restored { .. },
+                Updated { .. }
+                | Shared { .. }
+                | CollectionsChanged { .. }
+                | Filed { .. }
+                | Archived { .. }
+                | Unarchived { .. }
+                | Trashed { .. }
+                | Restored { .. },
             ) => {
                 return state;
             }
@@ -350,7 +421,7 @@ impl Aggregate for Cipher {
 
     fn subject(&self, _: CipherId) -> Option<SubjectId> {
         match self {
-            Self::Live(cipher) => Some(cipher.owner.into()),
+            Self::Live(cipher) => Some(cipher.organization.map_or(cipher.owner.into(), SubjectId::from)),
             Self::Absent | Self::Deleted => None,
         }
     }

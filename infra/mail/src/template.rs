@@ -8,7 +8,10 @@ mod html;
 mod text;
 mod wording;
 
-use domain::{id::UserId, time::Timestamp};
+use domain::{
+    id::{MembershipId, OrganizationId, UserId},
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, time::Duration};
 use url::Url;
@@ -107,6 +110,26 @@ pub enum Letter {
         /// From where.
         ip: Option<IpAddr>,
     },
+    /// Invites somebody into an organization.
+    Invitation {
+        /// Which one.
+        organization: OrganizationId,
+        /// What it is called.
+        name: String,
+        /// As which member.
+        membership: MembershipId,
+        /// The address, as the client will send it again.
+        email: String,
+        /// What proves that the reader was invited.
+        token: String,
+        /// How long it is good for.
+        valid_days: u32,
+    },
+    /// Somebody who accepted is a member now.
+    Confirmed {
+        /// What the organization is called.
+        name: String,
+    },
     /// Somebody keeps trying to sign in and fails.
     FailedLoginsNotice {
         /// How often lately.
@@ -204,6 +227,8 @@ impl Letter {
             Self::AccountDeleted { .. } => "account_deleted",
             Self::PasswordChanged { .. } => "password_changed",
             Self::FailedLoginsNotice { .. } => "failed_logins_notice",
+            Self::Invitation { .. } => "invitation",
+            Self::Confirmed { .. } => "confirmed",
         }
     }
 
@@ -214,6 +239,7 @@ impl Letter {
             Self::ChangeEmail { valid_minutes, .. }
             | Self::NewDeviceCode { valid_minutes, .. }
             | Self::Otp { valid_minutes, .. } => Some(Duration::from_secs(u64::from(*valid_minutes) * 60)),
+            Self::Invitation { valid_days, .. } => Some(Duration::from_secs(u64::from(*valid_days) * 86_400)),
             _ => None,
         }
     }

@@ -75,6 +75,7 @@ fn meta() -> Meta {
         command: CommandId(Uuid::from_u128(2)),
         correlation: Uuid::from_u128(3),
         causation: None,
+        organizations: Vec::new(),
     }
 }
 

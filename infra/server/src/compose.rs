@@ -2,6 +2,7 @@
 //! background.
 
 use crate::{
+    access::ReadModelAccess,
     address,
     clock::{self, RandomIds, SystemClock},
     config::{Config, Signups},
@@ -170,6 +171,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result
     Ok(WriteApi {
         executor,
         directory: Arc::new(ReadModelDirectory(read.clone())),
+        access: Arc::new(ReadModelAccess(read.clone())),
         positions,
         read,
         account: Arc::new(account),

@@ -1,5 +1,6 @@
 //! The program `annalock`: reads the command line and hands over. What serves requests is put together in `compose.rs`.
 
+mod access;
 mod address;
 mod banner;
 mod cli;

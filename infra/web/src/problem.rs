@@ -63,6 +63,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Resource not found.")
     }
 
+    /// 403: the caller is known, and may not do this. Never 401, which ends the session of clients.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "You do not have permission to do this.")
+    }
+
     /// 401: sign in again.
     pub fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized.")
@@ -120,6 +125,7 @@ impl<E: Fault> From<E> for Problem {
                 None => Self::bad_request(fault.to_string()),
             },
             FaultKind::Unauthenticated => Self::unauthorized(),
+            FaultKind::Forbidden => Self::forbidden(),
             FaultKind::NotFound => Self::not_found(),
             FaultKind::Conflict => Self::new(StatusCode::CONFLICT, fault.to_string()),
             FaultKind::TooLarge => Self::too_large(fault.to_string()),

@@ -237,6 +237,15 @@ fn cipher(id: CipherId, event: &CipherEvent) -> Said {
     let (kind, detail) = match event {
         E::Created { kind, imported, .. } => (Some(1100), json!({ "cipherType": kind, "imported": imported })),
         E::Updated { .. } => (Some(1101), json!({})),
+        E::Shared {
+            organization,
+            collections,
+            ..
+        } => (
+            Some(1105),
+            json!({ "organizationId": organization, "collectionIds": collections }),
+        ),
+        E::CollectionsChanged { collections, .. } => (Some(1106), json!({ "collectionIds": collections })),
         E::Filed { folder, favorite, .. } => (None, json!({ "folderId": folder, "favorite": favorite })),
         E::Archived { .. } | E::Unarchived { .. } => (None, json!({})),
         E::Trashed { .. } => (Some(1115), json!({})),

@@ -2,7 +2,7 @@
 
 use crate::table::{Kind, Line, Owner, Shape, Table};
 use domain::{
-    id::{CipherId, FolderId, UserId},
+    id::{CipherId, CollectionId, FolderId, OrganizationId, UserId},
     time::Timestamp,
     vault::cipher::{CipherEvent, LiveCipher},
 };
@@ -13,8 +13,10 @@ use uuid::Uuid;
 /// One item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CipherRow {
-    /// Whose it is.
-    pub owner: UserId,
+    /// Whose it is: a person's, or an organization's.
+    pub owner: Holder,
+    /// The collections it is in, if it is an organization's; some of them may be gone.
+    pub collections: Arc<[CollectionId]>,
     /// Number of its kind.
     pub kind: i16,
     /// JSON members: what clients sealed.
@@ -33,6 +35,45 @@ pub struct CipherRow {
     pub revised: Timestamp,
     /// When it was made.
     pub created: Timestamp,
+}
+
+/// Who something belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holder {
+    /// A person.
+    Person(UserId),
+    /// An organization.
+    Organization(OrganizationId),
+}
+
+impl Holder {
+    /// The bare id: under which rows are kept and swept.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Person(id) => id.0,
+            Self::Organization(id) => id.0,
+        }
+    }
+
+    fn of(owner: UserId, organization: Option<OrganizationId>) -> Self {
+        organization.map_or(Self::Person(owner), Self::Organization)
+    }
+
+    /// The person, if it is one.
+    pub fn person(self) -> Option<UserId> {
+        match self {
+            Self::Person(id) => Some(id),
+            Self::Organization(_) => None,
+        }
+    }
+
+    /// The organization, if it is one.
+    pub fn organization(self) -> Option<OrganizationId> {
+        match self {
+            Self::Person(_) => None,
+            Self::Organization(id) => Some(id),
+        }
+    }
 }
 
 /// What a person's own list shows of an item, borrowed from where it lies.
@@ -78,7 +119,8 @@ impl CipherRow {
     /// The row of an item whose events fold to `cipher`: what [`evolve`] makes of the same events.
     pub fn of(id: CipherId, cipher: &LiveCipher) -> Self {
         let row = Self {
-            owner: cipher.owner,
+            owner: Holder::of(cipher.owner, cipher.organization),
+            collections: cipher.collections.as_slice().into(),
             kind: cipher.kind as i16,
             content: cipher.content.members().into(),
             frame: Arc::default(),
@@ -95,9 +137,19 @@ impl CipherRow {
     /// The same with a frame that says what the columns say.
     fn framed(mut self, id: CipherId) -> Self {
         let mut frame = String::with_capacity(256);
+        let _ = match self.owner.organization() {
+            None => write!(
+                frame,
+                r#""id":"{id}","organizationId":null,"attachments":null,"organizationUseTotp":false"#
+            ),
+            Some(organization) => write!(
+                frame,
+                r#""id":"{id}","organizationId":"{organization}","attachments":null,"organizationUseTotp":true"#
+            ),
+        };
         let _ = write!(
             frame,
-            r#""id":"{id}","organizationId":null,"attachments":null,"organizationUseTotp":false,"revisionDate":"{}","creationDate":"{}","deletedDate":"#,
+            r#","revisionDate":"{}","creationDate":"{}","deletedDate":"#,
             self.revised, self.created
         );
         let _ = match self.deleted {
@@ -121,10 +173,13 @@ pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) 
         archived,
         at,
         imported: _,
+        organization,
+        collections,
     } = event
     {
         let row = CipherRow {
-            owner: *owner,
+            owner: Holder::of(*owner, *organization),
+            collections: collections.as_slice().into(),
             kind: *kind as i16,
             content: content.members().into(),
             frame: Arc::default(),
@@ -151,6 +206,26 @@ pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) 
             folder: *folder,
             favorite: *favorite,
             archived: *archived,
+            revised: *at,
+            ..row
+        },
+        E::Shared {
+            organization,
+            collections,
+            content,
+            at,
+        } => CipherRow {
+            owner: Holder::Organization(*organization),
+            collections: collections.as_slice().into(),
+            content: content.members().into(),
+            folder: None,
+            favorite: false,
+            archived: None,
+            revised: *at,
+            ..row
+        },
+        E::CollectionsChanged { collections, at } => CipherRow {
+            collections: collections.as_slice().into(),
             revised: *at,
             ..row
         },
@@ -186,6 +261,19 @@ pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) 
     Some(row.framed(id))
 }
 
+/// The ids of collections as the table has them: with commas; null for none.
+fn ids(collections: &[CollectionId]) -> Option<String> {
+    let ids: Vec<String> = collections.iter().map(ToString::to_string).collect();
+    (!ids.is_empty()).then(|| ids.join(","))
+}
+
+/// Reads what [`ids`] wrote.
+pub(crate) fn read_ids(text: Option<&str>) -> impl Iterator<Item = Uuid> + '_ {
+    text.into_iter()
+        .flat_map(|text| text.split(','))
+        .filter_map(|id| id.parse().ok())
+}
+
 /// Table `cipher`.
 pub(crate) struct Ciphers;
 
@@ -196,6 +284,8 @@ impl Table for Ciphers {
         columns: &[
             ("cipher_id", Kind::Uuid),
             ("owner_id", Kind::Uuid),
+            ("shared", Kind::Boolean),
+            ("collections", Kind::Text),
             ("kind", Kind::SmallInt),
             ("content", Kind::Text),
             ("frame", Kind::Text),
@@ -207,31 +297,40 @@ impl Table for Ciphers {
             ("created_at", Kind::BigInt),
         ],
     };
-    const OWNERS: &'static [Owner<CipherRow>] = &[("owner_id", |row| Some(row.owner.0))];
+    const OWNERS: &'static [Owner<CipherRow>] = &[("owner_id", |row| Some(row.owner.id()))];
 
     fn read(row: &PgRow) -> Result<(Uuid, CipherRow), sqlx::Error> {
         let time = |at: Option<i64>| at.map(Timestamp);
         let text = |index: usize| row.try_get::<&str, _>(index).map(Arc::from);
+        let (owner, shared): (Uuid, bool) = (row.try_get(1)?, row.try_get(2)?);
         Ok((
             row.try_get(0)?,
             CipherRow {
-                owner: UserId(row.try_get(1)?),
-                kind: row.try_get(2)?,
-                content: text(3)?,
-                frame: text(4)?,
-                folder: row.try_get::<Option<Uuid>, _>(5)?.map(FolderId),
-                favorite: row.try_get(6)?,
-                archived: time(row.try_get(7)?),
-                deleted: time(row.try_get(8)?),
-                revised: Timestamp(row.try_get(9)?),
-                created: Timestamp(row.try_get(10)?),
+                owner: if shared {
+                    Holder::Organization(OrganizationId(owner))
+                } else {
+                    Holder::Person(UserId(owner))
+                },
+                collections: read_ids(row.try_get(3)?).map(CollectionId).collect(),
+                kind: row.try_get(4)?,
+                content: text(5)?,
+                frame: text(6)?,
+                folder: row.try_get::<Option<Uuid>, _>(7)?.map(FolderId),
+                favorite: row.try_get(8)?,
+                archived: time(row.try_get(9)?),
+                deleted: time(row.try_get(10)?),
+                revised: Timestamp(row.try_get(11)?),
+                created: Timestamp(row.try_get(12)?),
             },
         ))
     }
 
     fn write(key: Uuid, row: &CipherRow, line: &mut Line) {
         let time = |at: Option<Timestamp>| at.map(|at| at.0);
-        line.put(key).put(row.owner.0).put(row.kind);
+        line.put(key)
+            .put(row.owner.id())
+            .put(row.owner.organization().is_some());
+        line.put(ids(&row.collections).as_deref()).put(row.kind);
         line.put(&*row.content).put(&*row.frame);
         line.put(row.folder.map(|id| id.0)).put(row.favorite);
         line.put(time(row.archived)).put(time(row.deleted));
@@ -255,6 +354,8 @@ mod tests {
         let events = [
             CipherEvent::Created {
                 owner: UserId(Uuid::from_u128(2)),
+                organization: None,
+                collections: Vec::new(),
                 kind: CipherKind::Card,
                 content: content("a"),
                 folder: None,
@@ -279,6 +380,16 @@ mod tests {
             },
             CipherEvent::Restored { at: at(6) },
             CipherEvent::Unarchived { at: at(7) },
+            CipherEvent::Shared {
+                organization: OrganizationId(Uuid::from_u128(4)),
+                collections: vec![CollectionId(Uuid::from_u128(5))],
+                content: content("c"),
+                at: at(8),
+            },
+            CipherEvent::CollectionsChanged {
+                collections: vec![],
+                at: at(9),
+            },
         ];
         let (mut row, mut state) = (None, Cipher::default());
         for event in &events {

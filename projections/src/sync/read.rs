@@ -7,10 +7,10 @@ use super::{
     folder::{FolderRow, Folders},
     revision::Revision,
 };
-use crate::{live::UserState, table::Table};
+use crate::{live::UserParts, table::Table};
 use domain::{
     event::Position,
-    id::{CipherId, DeviceId, FolderId, UserId},
+    id::{CipherId, DeviceId, FolderId, OrganizationId, UserId},
     time::Timestamp,
 };
 use futures::{Stream, TryStreamExt};
@@ -18,33 +18,44 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction, post
 use uuid::Uuid;
 
 /// A question for whole rows of a table.
-fn select<T: Table>(which: &str) -> AssertSqlSafe<String> {
+pub(super) fn select<T: Table>(which: &str) -> AssertSqlSafe<String> {
     let (names, table) = (T::SHAPE.names(), T::SHAPE.name);
     AssertSqlSafe(format!("select {names} from read.{table} {which}"))
 }
 
-/// Stamp and revision of an account.
+/// Stamp and revisions of an account.
 ///
 /// # Errors
 /// Whatever the database says; so for all functions here.
-pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserState>, sqlx::Error> {
-    sqlx::query(
-        "select a.stamp, r.position, r.at from read.account a join read.revision r using (user_id) where user_id = $1",
+pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserParts>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select a.stamp, r.position, r.at, m.organization_id, o.position, o.at
+         from read.account a join read.revision r on r.owner_id = a.user_id
+         left join (read.membership m join read.revision o on o.owner_id = m.organization_id)
+           on m.user_id = a.user_id and m.active
+         where a.user_id = $1",
     )
     .bind(user.0)
-    .fetch_optional(pool)
-    .await?
-    .map(|row| {
-        let position = Position(row.try_get::<i64, _>(1)? as u64);
-        Ok(UserState {
-            stamp: row.try_get(0)?,
-            revision: Revision {
-                position,
-                at: Timestamp(row.try_get(2)?),
-            },
+    .fetch_all(pool)
+    .await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let revision = |row: &PgRow, position: usize, at: usize| -> Result<Revision, sqlx::Error> {
+        Ok(Revision {
+            position: Position(row.try_get::<i64, _>(position)? as u64),
+            at: Timestamp(row.try_get(at)?),
         })
-    })
-    .transpose()
+    };
+    let mut organizations = Vec::new();
+    for row in &rows {
+        if let Some(id) = row.try_get::<Option<Uuid>, _>(3)? {
+            organizations.push((OrganizationId(id), revision(row, 4, 5)?));
+        }
+    }
+    Ok(Some(UserParts {
+        stamp: first.try_get(0)?,
+        own: revision(first, 1, 2)?,
+        organizations,
+    }))
 }
 
 /// An account.
@@ -161,18 +172,22 @@ pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
     pool.begin_with("begin isolation level repeatable read read only").await
 }
 
-/// How far the tables are, in the snapshot of `connection`.
+/// Where what a person syncs is, in the snapshot of `connection`: see [`UserParts::whole`].
 pub async fn revision_of(connection: &mut PgConnection, user: UserId) -> Result<Option<Revision>, sqlx::Error> {
-    sqlx::query("select position, at from read.revision where user_id = $1")
-        .bind(user.0)
-        .fetch_optional(connection)
-        .await?
-        .map(|row| {
-            let position = Position(row.try_get::<i64, _>(0)? as u64);
-            Ok(Revision {
-                position,
-                at: Timestamp(row.try_get(1)?),
-            })
+    let row = sqlx::query(
+        "select max(position), max(at) from read.revision where owner_id = $1
+         or owner_id in (select organization_id from read.membership where user_id = $1 and active)
+         having bool_or(owner_id = $1)",
+    )
+    .bind(user.0)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        let position = Position(row.try_get::<i64, _>(0)? as u64);
+        Ok(Revision {
+            position,
+            at: Timestamp(row.try_get(1)?),
         })
-        .transpose()
+    })
+    .transpose()
 }

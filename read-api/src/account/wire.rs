@@ -4,8 +4,9 @@ use domain::{account::signing::Signing, crypto::Kdf, id::UserId};
 use projections::sync::account::AccountView;
 use serde_json::{Map, Value, json};
 
-/// `ProfileResponseModel`.
-pub fn profile(id: UserId, account: &AccountView) -> Value {
+/// `ProfileResponseModel`. `organizations` are those the person is confirmed in, as clients read them.
+pub fn profile(id: UserId, account: &AccountView, organizations: Vec<Value>) -> Value {
+    let shares = !organizations.is_empty();
     json!({
         "object": "profile",
         "id": id,
@@ -13,7 +14,7 @@ pub fn profile(id: UserId, account: &AccountView) -> Value {
         "email": account.email,
         "emailVerified": account.email_verified,
         "premium": true,
-        "premiumFromOrganization": false,
+        "premiumFromOrganization": shares,
         "culture": "en-US",
         "twoFactorEnabled": false,
         "key": account.user_key,
@@ -25,8 +26,8 @@ pub fn profile(id: UserId, account: &AccountView) -> Value {
         "avatarColor": account.avatar_color,
         "creationDate": account.created.iso(),
         "verifyDevices": account.verify_devices,
-        "organizations": [],
-        "organizationsNew": [],
+        "organizationsNew": organizations.clone(),
+        "organizations": organizations,
         "providers": [],
         "providerOrganizations": [],
     })

@@ -3,10 +3,12 @@
 use super::{
     bodies::{Key, Source},
     pour::{Pour, Stop},
+    shared::Shared,
 };
 use crate::{
     ReadApi,
     account::{domains, wire},
+    organization::wire::profile_organizations,
     unavailable,
     vault::{
         cipher::{Shape, render},
@@ -61,7 +63,7 @@ impl Variant {
 }
 
 /// What a row becomes longer by, at most, when it is rendered.
-const AROUND: usize = 512;
+pub(super) const AROUND: usize = 512;
 
 impl Source for ReadApi {
     fn generation(&self) -> u64 {
@@ -75,6 +77,7 @@ impl Source for ReadApi {
             .map_err(unavailable)?
             .ok_or_else(Problem::unauthorized)?;
         let folders = read::folders_of(&mut snapshot, user).await.map_err(unavailable)?;
+        let shared = Shared::read(&mut snapshot, user).await.map_err(unavailable)?;
         let end = match variant.form {
             Form::Sync { without_domains } => {
                 let account = read::account(&mut snapshot, user)
@@ -83,8 +86,12 @@ impl Source for ReadApi {
                     .ok_or_else(Problem::unauthorized)?;
                 let out = pour.out(0).await?;
                 out.extend_from_slice(br#"{"object":"sync","profile":"#);
-                json(out, &wire::profile(user, &account));
+                json(
+                    out,
+                    &wire::profile(user, &account, profile_organizations(&shared.memberships)),
+                );
                 put_folders(pour, &folders).await?;
+                shared.put(pour).await?;
                 put_rest(pour.out(0).await?, &account, without_domains);
                 "]}"
             }
@@ -93,19 +100,23 @@ impl Source for ReadApi {
                 r#"],"continuationToken":null}"#
             }
         };
-        put_items(&mut snapshot, (user, variant), &folders, pour).await?;
+        let own = put_items(&mut snapshot, (user, variant), &folders, pour).await?;
+        shared
+            .put_items(&mut snapshot, variant.kinds, &folders, !own, pour)
+            .await?;
         pour.out(end.len()).await?.extend_from_slice(end.as_bytes());
         snapshot.rollback().await.map_err(unavailable)?;
         Ok(revision)
     }
 }
 
+/// The person's own items; whether there were any.
 async fn put_items(
     snapshot: &mut read::Snapshot,
     (user, variant): Key,
     folders: &[(FolderId, FolderRow)],
     pour: &mut Pour,
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let present: HashSet<FolderId> = folders.iter().map(|(id, _)| *id).collect();
     let mut rows = std::pin::pin!(read::ciphers_of(snapshot, user, variant.kinds));
     let mut first = true;
@@ -118,12 +129,12 @@ async fn put_items(
         let folder = line.folder.filter(|id| present.contains(id));
         render(out, &line, Shape::Details, folder);
     }
-    Ok(())
+    Ok(!first)
 }
 
 /// What stands between folders and items, and grows with neither.
 fn put_rest(out: &mut Vec<u8>, account: &AccountView, without_domains: bool) {
-    out.extend_from_slice(br#","collections":[],"policies":[],"policiesNew":[],"sends":[],"userDecryption":"#);
+    out.extend_from_slice(br#","sends":[],"userDecryption":"#);
     json(out, &wire::user_decryption(account));
     out.extend_from_slice(br#","domains":"#);
     if without_domains {
@@ -147,6 +158,6 @@ async fn put_folders(pour: &mut Pour, folders: &[(FolderId, FolderRow)]) -> Resu
     Ok(())
 }
 
-fn json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+pub(super) fn json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
     serde_json::to_writer(out, value).expect("answers hold nothing that JSON cannot");
 }

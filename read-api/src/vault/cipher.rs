@@ -6,10 +6,14 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use domain::id::{CipherId, FolderId, UserId};
+use domain::{
+    id::{CipherId, CollectionId, FolderId, UserId},
+    organization::access::{ItemRights, Standing},
+};
 use projections::sync::{
-    cipher::{CipherLine, CipherRow},
-    read,
+    cipher::{CipherLine, CipherRow, Holder},
+    filing::FilingRow,
+    read, shared,
 };
 use std::collections::HashSet;
 use web::{Answer, Caller, PathId, Problem, Routes};
@@ -46,8 +50,51 @@ impl Shape {
 /// What of a personal item does not depend on it: its owner may do everything.
 const OWN: &str = r#","edit":true,"viewPassword":true,"permissions":{"delete":true,"restore":true}"#;
 
-/// Appends an item as JSON. `folder` is where the owner files it, if that folder is there.
+/// Appends a person's own item as JSON. `folder` is where the owner files it, if that folder is there.
 pub fn render(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape, folder: Option<FolderId>) {
+    begin(out, row, shape);
+    if shape != Shape::Mini {
+        put_filing(out, row, folder);
+        out.extend_from_slice(OWN.as_bytes());
+    }
+    if shape == Shape::Details {
+        out.extend_from_slice(br#","collectionIds":[]"#);
+    }
+    out.push(b'}');
+}
+
+/// Appends an organization's item as JSON (`cipherDetails`), for somebody with `rights` to whom it is in `collections`.
+/// Filed as `row` says.
+pub fn render_shared<'c>(
+    out: &mut Vec<u8>,
+    row: &CipherLine<'_>,
+    shape: Shape,
+    rights: ItemRights,
+    collections: impl Iterator<Item = &'c CollectionId>,
+) {
+    begin(out, row, shape);
+    if shape != Shape::Mini {
+        put_filing(out, row, row.folder);
+        let word = |yes: bool| if yes { "true" } else { "false" };
+        let (edit, view, delete) = (word(rights.edit), word(rights.view_password), word(rights.delete));
+        let text =
+            format!(r#","edit":{edit},"viewPassword":{view},"permissions":{{"delete":{delete},"restore":{delete}}}"#);
+        out.extend_from_slice(text.as_bytes());
+    }
+    if shape == Shape::Details {
+        out.extend_from_slice(br#","collectionIds":["#);
+        for (index, id) in collections.enumerate() {
+            out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
+            out.extend_from_slice(id.0.hyphenated().encode_lower(&mut [0; 36]).as_bytes());
+            out.push(b'"');
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
+}
+
+/// What every shape has.
+fn begin(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape) {
     let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
     put(r#"{"object":""#);
     put(shape.object());
@@ -55,36 +102,33 @@ pub fn render(out: &mut Vec<u8>, row: &CipherLine<'_>, shape: Shape, folder: Opt
     put(row.frame);
     put(",");
     put(row.content);
-    if shape != Shape::Mini {
-        put(r#","folderId":"#);
-        match folder {
-            Some(id) => {
-                put("\"");
-                put(id.0.hyphenated().encode_lower(&mut [0; 36]));
-                put("\"");
-            }
-            None => put("null"),
+}
+
+fn put_filing(out: &mut Vec<u8>, row: &CipherLine<'_>, folder: Option<FolderId>) {
+    let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
+    put(r#","folderId":"#);
+    match folder {
+        Some(id) => {
+            put("\"");
+            put(id.0.hyphenated().encode_lower(&mut [0; 36]));
+            put("\"");
         }
-        put(if row.favorite {
-            r#","favorite":true"#
-        } else {
-            r#","favorite":false"#
-        });
-        put(r#","archivedDate":"#);
-        match row.archived {
-            Some(at) => {
-                put("\"");
-                put(&at.iso());
-                put("\"");
-            }
-            None => put("null"),
+        None => put("null"),
+    }
+    put(if row.favorite {
+        r#","favorite":true"#
+    } else {
+        r#","favorite":false"#
+    });
+    put(r#","archivedDate":"#);
+    match row.archived {
+        Some(at) => {
+            put("\"");
+            put(&at.iso());
+            put("\"");
         }
-        put(OWN);
+        None => put("null"),
     }
-    if shape == Shape::Details {
-        put(r#","collectionIds":[]"#);
-    }
-    put("}");
 }
 
 /// Ready-made JSON as an answer.
@@ -98,33 +142,78 @@ impl ReadApi {
     /// # Errors
     /// 404 if there is none or it is somebody else's.
     pub async fn cipher(&self, user: UserId, id: CipherId) -> Answer<CipherRow> {
+        let row = self.any_cipher(user, id).await?;
+        if row.owner == Holder::Person(user) {
+            Ok(row)
+        } else {
+            Err(Problem::not_found())
+        }
+    }
+
+    /// An item that `user` may read, theirs or an organization's, as an answer.
+    ///
+    /// # Errors
+    /// 404 if there is none, or not for them.
+    pub async fn cipher_answer(&self, user: UserId, id: CipherId, shape: Shape) -> Answer<Response> {
+        let row = self.any_cipher(user, id).await?;
+        match row.owner {
+            Holder::Person(owner) if owner == user => self.row_answer(user, &row, shape).await,
+            Holder::Person(_) => Err(Problem::not_found()),
+            Holder::Organization(organization) => {
+                let pool = self.fresh(user).await?;
+                let mut connection = pool.acquire().await.map_err(unavailable)?;
+                let about = shared::About::Collections(&row.collections);
+                let standing = shared::standing(&mut connection, user, organization, about).await;
+                let standing = standing.map_err(unavailable)?.ok_or_else(Problem::not_found)?;
+                drop(connection);
+                let filing = shared::filing(pool, user, id).await.map_err(unavailable)?;
+                self.shared_answer(&standing, &row, filing.as_ref(), shape).await
+            }
+        }
+    }
+
+    /// An item of an organization as an answer for one of its members.
+    ///
+    /// # Errors
+    /// 404 if it is not for them to read.
+    pub async fn shared_answer(
+        &self,
+        standing: &Standing,
+        row: &CipherRow,
+        filing: Option<&FilingRow>,
+        shape: Shape,
+    ) -> Answer<Response> {
+        let rights = standing.over_item(&row.collections);
+        if !rights.read {
+            return Err(Problem::not_found());
+        }
+        let mut line = row.line();
+        if let Some(filing) = filing {
+            line.folder = self.present(standing.user, filing.folder).await?;
+            (line.favorite, line.archived) = (filing.favorite, filing.archived);
+        }
+        let shown = row.collections.iter().filter(|id| standing.assigned(**id).is_some());
+        let mut body = Vec::with_capacity(row.content.len() + 1024);
+        render_shared(&mut body, &line, shape, rights, shown);
+        Ok(json_response(body))
+    }
+
+    /// An item, whosever it is.
+    async fn any_cipher(&self, user: UserId, id: CipherId) -> Answer<CipherRow> {
         let pool = self.fresh(user).await?;
         let row = match self.live.cipher(id.0) {
             Some(known) => known,
-            None => read::ciphers(pool, &[id.0])
-                .await
-                .map_err(unavailable)?
-                .pop()
-                .map(|(_, row)| row),
+            None => shared::cipher(pool, id).await.map_err(unavailable)?,
         };
-        row.filter(|row| row.owner == user).ok_or_else(Problem::not_found)
-    }
-
-    /// An item of `user` as an answer.
-    ///
-    /// # Errors
-    /// As [`ReadApi::cipher`].
-    pub async fn cipher_answer(&self, user: UserId, id: CipherId, shape: Shape) -> Answer<Response> {
-        let row = self.cipher(user, id).await?;
-        self.row_answer(&row, shape).await
+        row.ok_or_else(Problem::not_found)
     }
 
     /// A row as an answer.
     ///
     /// # Errors
     /// 503 if its folder cannot be looked up.
-    pub async fn row_answer(&self, row: &CipherRow, shape: Shape) -> Answer<Response> {
-        let folder = self.present(row.owner, row.folder).await?;
+    pub async fn row_answer(&self, user: UserId, row: &CipherRow, shape: Shape) -> Answer<Response> {
+        let folder = self.present(user, row.folder).await?;
         let mut body = Vec::with_capacity(row.content.len() + 1024);
         render(&mut body, &row.line(), shape, folder);
         Ok(json_response(body))
@@ -143,7 +232,11 @@ impl ReadApi {
             .collect();
         let folders = self.folder_ids(user).await?;
         let mut list = ListWriter::new();
-        for row in ids.iter().filter_map(|id| rows.get(id)).filter(|row| row.owner == user) {
+        for row in ids
+            .iter()
+            .filter_map(|id| rows.get(id))
+            .filter(|row| row.owner == Holder::Person(user))
+        {
             let folder = row.folder.filter(|id| folders.contains(id));
             list.push(|out| render(out, &row.line(), shape, folder));
         }

@@ -4,7 +4,10 @@ use std::sync::OnceLock;
 
 use futures::StreamExt as _;
 use reqwest::Method;
+use serde_json::json;
 use tests::client::item::{self, Kind};
+use tests::client::organization::Organization;
+use tests::client::vault::id;
 use tests::client::{Account, Answer, Client};
 use tests::server::Server;
 use uuid::Uuid;
@@ -50,6 +53,9 @@ pub struct Target {
     item: String,
     folder: String,
     user: Uuid,
+    organization: Organization,
+    group: String,
+    member: String,
 }
 
 impl Target {
@@ -67,6 +73,13 @@ impl Target {
         }
         let item = client.create_login(&account, "target").await;
         let user = client.user_id().await;
+        let organization = client.found(&account, "target").await;
+        client
+            .make_shared(&organization, "shared", &[&organization.collection])
+            .await;
+        let group = json!({"name": "target", "collections": [], "users": []});
+        let group = id(&client.post(&organization.path("groups"), &group).await.ok());
+        let member = id(&client.membership(&organization, &account.email).await);
         (
             account,
             Self {
@@ -74,6 +87,9 @@ impl Target {
                 item,
                 folder,
                 user,
+                organization,
+                group,
+                member,
             },
         )
     }
@@ -83,11 +99,16 @@ impl Target {
             _ if acts_without_body(route) => Uuid::new_v4().to_string(),
             path if path.starts_with("/api/folders") => self.folder.clone(),
             path if path.starts_with("/api/users") => self.user.to_string(),
+            path if path.starts_with("/api/organizations") => self.organization.id.clone(),
             _ => self.item.clone(),
         };
         route
             .path
             .replace("{id}", &id)
+            .replace("{collection}", &self.organization.collection)
+            .replace("{group}", &self.group)
+            .replace("{member}", &self.member)
+            .replace("{kind}", "1")
             .replace("{identifier}", &self.client.device().identifier)
     }
 

@@ -65,6 +65,8 @@ pub fn content(number: u32) -> Content {
 pub fn item(owner: UserId, at: Timestamp) -> CipherEvent {
     CipherEvent::Created {
         owner,
+        organization: None,
+        collections: Vec::new(),
         kind: CipherKind::Login,
         content: content(1),
         folder: None,

@@ -130,7 +130,14 @@ async fn an_event_that_comes_late_does_not_set_back_the_revision() {
     let last = world.add::<Folder>(FolderId(SOUND), &folder(user, ms(9))).await;
     let _running = world.run(SyncProjector::default());
     world.caught_up("sync").await;
-    let revision = async || read::user_state(&world.pool, user).await.unwrap().unwrap().revision;
+    let revision = async || {
+        read::user_state(&world.pool, user)
+            .await
+            .unwrap()
+            .unwrap()
+            .whole()
+            .revision
+    };
     let before = revision().await;
     assert_eq!(before.position, last);
     assert!(park::skip(&world.pool, "sync", Position(3)).await.unwrap());

@@ -228,7 +228,15 @@ async fn a_comparison_names_the_key_of_a_row_that_was_changed_by_hand() {
             ("cipher", Some(&*key)),
             same("folder"),
             same("device"),
-            same("revision")
+            same("revision"),
+            same("organization"),
+            same("membership"),
+            same("collection"),
+            same("collection_grant"),
+            same("member_group"),
+            same("group_member"),
+            same("policy"),
+            same("filing")
         ]
     );
     assert_eq!(

@@ -14,7 +14,7 @@ use domain::vault::cipher::{Cipher, CipherEvent};
 use domain::vault::folder::{Folder, FolderEvent};
 use projections::audit::AuditProjector;
 use projections::sync::account::AccountView;
-use projections::sync::cipher::CipherRow;
+use projections::sync::cipher::{CipherRow, Holder};
 use projections::sync::revision::Revision;
 use projections::sync::{SyncProjector, read};
 use tests::sample::seed;
@@ -168,7 +168,7 @@ async fn an_item_shows_what_its_events_say() {
     let made = step(item(person(1), ms(0))).await.unwrap();
     assert_eq!(
         (made.owner, made.kind, &*made.content),
-        (person(1), 1, content(1).members())
+        (Holder::Person(person(1)), 1, content(1).members())
     );
     assert_eq!(
         (made.folder, made.favorite, made.archived, made.deleted),

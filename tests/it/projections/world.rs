@@ -252,6 +252,7 @@ pub fn meta(actor: Actor) -> Meta {
         command: CommandId(Uuid::from_u128(1)),
         correlation: Uuid::from_u128(2),
         causation: None,
+        organizations: Vec::new(),
     }
 }
 

@@ -6,8 +6,17 @@ use domain::account::{address::EmailAddress, fence::Fence, user::User};
 use domain::activity::Activity;
 use domain::device::Device;
 use domain::event::{Aggregate, DomainEvent};
+use domain::organization::{
+    collection::Collection,
+    grant::Grant,
+    group::{Group, GroupPlace},
+    membership::Membership,
+    place::Place,
+    policy::Policy,
+    profile::Organization,
+};
 use domain::registry::CATEGORIES;
-use domain::vault::{cipher::Cipher, folder::Folder};
+use domain::vault::{cipher::Cipher, filing::Filing, folder::Folder};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::path::Path;
@@ -102,5 +111,14 @@ fn a_snapshot_and_the_rest_fold_to_what_all_events_do() {
     always_agrees::<Activity>();
     always_agrees::<Folder>();
     always_agrees::<Cipher>();
-    assert_eq!(CATEGORIES.len(), 7, "a category is missing above");
+    always_agrees::<Filing>();
+    always_agrees::<Organization>();
+    always_agrees::<Membership>();
+    always_agrees::<Place>();
+    always_agrees::<Collection>();
+    always_agrees::<Grant>();
+    always_agrees::<Group>();
+    always_agrees::<GroupPlace>();
+    always_agrees::<Policy>();
+    assert_eq!(CATEGORIES.len(), 16, "a category is missing above");
 }

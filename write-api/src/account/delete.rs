@@ -11,6 +11,7 @@ use axum::extract::State;
 use commands::{
     account::{DeleteAccount, RequestDeletion, find, secret::Proven},
     context::Context,
+    organization::member::EndMembership,
     ports::TokenPurpose,
 };
 use domain::id::UserId;
@@ -27,6 +28,17 @@ pub fn routes() -> Routes<WriteApi> {
 }
 
 async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Proven) -> Answer<()> {
+    // an organization is not left without an owner: then the account stays
+    for (membership, row, _) in app.read.memberships_of(user).await? {
+        let ending = EndMembership {
+            organization: row.organization,
+            membership,
+            by: None,
+            user,
+        };
+        let done = app.executor.transact(context, &ending).await?;
+        app.settle(done.position).await?;
+    }
     let devices = app.directory.devices_of(user).await?;
     let command = DeleteAccount { user, proven, devices };
     let done = app.executor.transact(context, &command).await?;

@@ -7,7 +7,6 @@ use super::{
 use crate::WriteApi;
 use axum::{Json, extract::State};
 use commands::account::{Rename, SetAvatar, SetDeviceVerification};
-use read_api::account::wire;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use web::{Answer, Body, Caller, Routes};
@@ -78,7 +77,7 @@ async fn set_avatar(
 
 /// The profile as changes of it answer: what it does not look up is null, not empty.
 async fn changed(app: &WriteApi, caller: &Caller) -> Answer<Json<Value>> {
-    let mut profile = wire::profile(caller.id, &app.read.account(caller.id).await?);
+    let mut profile = app.read.profile(caller.id).await?;
     for list in [
         "organizations",
         "organizationsNew",

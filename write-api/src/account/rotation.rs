@@ -93,7 +93,10 @@ struct FolderWithId {
 impl AccountData {
     fn checked(self) -> Answer<Resealed> {
         let ciphers = self.ciphers.into_iter().enumerate().map(|(index, item)| {
-            let sealed = item.cipher.checked(&format!("AccountData.Ciphers[{index}]."))?;
+            let sealed = item
+                .cipher
+                .checked(&format!("AccountData.Ciphers[{index}]."))?
+                .personal()?;
             let resealed = ResealedCipher {
                 kind: sealed.new.kind,
                 content: sealed.new.content,

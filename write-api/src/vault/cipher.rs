@@ -8,17 +8,22 @@ use crate::WriteApi;
 use axum::{extract::State, response::Response};
 use commands::{
     execute::{Command, Done},
-    vault::cipher::{
-        ArchiveCipher, CipherError, CreateCipher, DeleteCipher, FileCipher, RestoreCipher, TrashCipher,
-        UnarchiveCipher, UpdateCipher,
+    vault::{
+        cipher::{
+            ArchiveCipher, CipherError, CreateCipher, DeleteCipher, FileCipher, RestoreCipher, TrashCipher,
+            UnarchiveCipher, UpdateCipher,
+        },
+        shared::Wish,
     },
 };
-use domain::{id::CipherId, vault::cipher::Cipher};
+use domain::{
+    id::{CipherId, CollectionId, OrganizationId},
+    vault::cipher::Cipher,
+};
 use projections::sync::cipher::CipherRow;
 use read_api::vault::cipher::Shape;
 use request::{CipherRequest, Sealed};
 use serde::Deserialize;
-use uuid::Uuid;
 use web::{Answer, Body, Caller, PathId, Problem, Routes};
 
 /// The routes.
@@ -36,10 +41,21 @@ pub fn routes() -> Routes<WriteApi> {
         .put("/ciphers/{id}/unarchive", unarchive)
 }
 
+impl WriteApi {
+    /// The organization an item belongs to, if it is one's.
+    ///
+    /// # Errors
+    /// 503 if history cannot be read now.
+    pub(crate) async fn shared(&self, id: CipherId) -> Answer<Option<OrganizationId>> {
+        let state = self.executor.state::<Cipher>(id).await?;
+        Ok(state.live().and_then(|cipher| cipher.organization))
+    }
+}
+
 /// `POST /ciphers`.
 async fn create(caller: Caller, State(app): State<WriteApi>, Body(request): Body<CipherRequest>) -> Answer<Response> {
     let sealed = request.checked("")?;
-    create_sealed(&app, &caller, sealed).await
+    create_sealed(&app, &caller, sealed, vec![]).await
 }
 
 /// `CipherCreateRequestModel`.
@@ -47,9 +63,8 @@ async fn create(caller: Caller, State(app): State<WriteApi>, Body(request): Body
 #[serde(rename_all = "camelCase")]
 struct CreateRequest {
     cipher: CipherRequest,
-    /// Collections come with organizations; a personal item has none.
-    #[serde(default, rename = "collectionIds")]
-    _collection_ids: Option<Vec<Uuid>>,
+    /// A personal item has none.
+    collection_ids: Option<Vec<CollectionId>>,
 }
 
 /// `POST /ciphers/create`.
@@ -59,11 +74,19 @@ async fn create_with_collections(
     Body(request): Body<CreateRequest>,
 ) -> Answer<Response> {
     let sealed = request.cipher.checked("Cipher.")?;
-    create_sealed(&app, &caller, sealed).await
+    create_sealed(&app, &caller, sealed, request.collection_ids.unwrap_or_default()).await
 }
 
-async fn create_sealed(app: &WriteApi, caller: &Caller, sealed: Sealed) -> Answer<Response> {
+async fn create_sealed(
+    app: &WriteApi,
+    caller: &Caller,
+    sealed: Sealed,
+    collections: Vec<CollectionId>,
+) -> Answer<Response> {
     sealed.check_for(app, caller.id).await?;
+    if let Some(organization) = sealed.organization {
+        return super::organization::create(app, caller, organization, sealed.new, collections).await;
+    }
     let cipher = CipherId(app.executor.new_id());
     let command = CreateCipher {
         cipher,
@@ -84,7 +107,11 @@ async fn update(
     let sealed = request.checked("")?;
     // somebody else's item is not there, whatever is wrong with the request
     let present = app.executor.state::<Cipher>(id.0).await?;
+    if let Some(organization) = present.live().and_then(|cipher| cipher.organization) {
+        return super::organization::update(&app, &caller, (organization, id.0), sealed).await;
+    }
     present.of(caller.id).ok_or_else(Problem::not_found)?;
+    let sealed = sealed.personal()?;
     sealed.check_for(&app, caller.id).await?;
     let command = UpdateCipher {
         cipher: id.0,
@@ -113,6 +140,9 @@ async fn file(
     Body(request): Body<PartialRequest>,
 ) -> Answer<Response> {
     let folder = check::folder_id(request.folder_id.as_deref())?;
+    if let Some(organization) = app.shared(id.0).await? {
+        return super::organization::file(&app, &caller, (organization, id.0), folder, request.favorite).await;
+    }
     let command = FileCipher {
         cipher: id.0,
         by: caller.id,
@@ -127,7 +157,9 @@ async fn file(
 async fn answer(app: &WriteApi, caller: &Caller, id: CipherId, done: &Done<Cipher>) -> Answer<Response> {
     app.acknowledge(caller.id, done.position).await;
     let cipher = done.value.of(caller.id).ok_or_else(Problem::not_found)?;
-    app.read.row_answer(&CipherRow::of(id, cipher), Shape::Full).await
+    app.read
+        .row_answer(caller.id, &CipherRow::of(id, cipher), Shape::Full)
+        .await
 }
 
 async fn change<C>(app: &WriteApi, caller: &Caller, command: C) -> Answer<Response>
@@ -150,18 +182,31 @@ where
 /// `DELETE /ciphers/{id}`, and `POST /ciphers/{id}/delete` for older clients: for good.
 async fn delete(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<()> {
     let (cipher, by) = (id.0, caller.id);
+    if let Some(organization) = app.shared(cipher).await? {
+        return super::organization::change(&app, &caller, (organization, cipher), Wish::Delete)
+            .await
+            .map(drop);
+    }
     remove(&app, &caller, DeleteCipher { cipher, by }).await
 }
 
 /// `PUT /ciphers/{id}/delete`: to the trash.
 async fn trash(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<()> {
     let (cipher, by) = (id.0, caller.id);
+    if let Some(organization) = app.shared(cipher).await? {
+        return super::organization::change(&app, &caller, (organization, cipher), Wish::Trash)
+            .await
+            .map(drop);
+    }
     remove(&app, &caller, TrashCipher { cipher, by }).await
 }
 
 /// `PUT /ciphers/{id}/restore`.
 async fn restore(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<Response> {
     let (cipher, by) = (id.0, caller.id);
+    if let Some(organization) = app.shared(cipher).await? {
+        return super::organization::change(&app, &caller, (organization, cipher), Wish::Restore).await;
+    }
     change(&app, &caller, RestoreCipher { cipher, by }).await
 }
 

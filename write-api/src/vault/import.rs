@@ -88,7 +88,7 @@ fn checked(caller: &Caller, request: ImportRequest) -> Answer<ImportVault> {
         .enumerate()
         .map(|(index, cipher)| {
             Ok((
-                cipher.checked(&format!("Ciphers[{index}]."))?.new,
+                cipher.checked(&format!("Ciphers[{index}]."))?.personal()?.new,
                 filed.get(&index).copied(),
             ))
         })

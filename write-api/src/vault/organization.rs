@@ -1,37 +1,541 @@
-//! Items of organizations. Nobody is a member of one here so far, so whatever is asked for does not exist: the answer is
-//! the one for an organization that is somebody else's, and not that of a path nobody knows.
+//! Items of organizations.
+//!
+//! Routes that end in `admin` are for those who look after all items; the others give a member what collections give.
 
+use super::cipher::request::{CipherRequest, Sealed};
 use crate::WriteApi;
-use web::{Caller, Problem, Routes};
+use axum::{Json, extract::State, response::Response};
+use commands::{
+    ports::About,
+    vault::{
+        cipher::NewCipher,
+        shared::{ChangeShared, CreateShared, FileShared, ShareCipher, Side, Wish},
+    },
+};
+use domain::{
+    id::{CipherId, CollectionId, FolderId, OrganizationId},
+    organization::access::Standing,
+    vault::cipher::Cipher,
+};
+use projections::sync::cipher::CipherRow;
+use read_api::{
+    organization::item::{looked_after, mini, put_mini_details},
+    vault::cipher::{Shape, json_response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use web::{Answer, Body, Caller, PathId, Problem, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
-    let routes = Routes::new()
-        .get("/ciphers/organization-details", no_member)
-        .get("/ciphers/organization-details/assigned", no_member)
-        .post("/ciphers/import-organization", no_member)
-        .post("/ciphers/bulk-collections", no_member)
-        .post("/ciphers/admin", no_member)
-        .delete("/ciphers/admin", no_member)
-        .put_or_post("/ciphers/delete-admin", no_member)
-        .put("/ciphers/restore-admin", no_member)
-        .put_or_post("/ciphers/share", no_member)
-        .get("/ciphers/{id}/admin", no_member)
-        .delete("/ciphers/{id}/admin", no_member);
-    [
-        "/ciphers/{id}/admin",
-        "/ciphers/{id}/collections",
-        "/ciphers/{id}/collections_v2",
-        "/ciphers/{id}/collections-admin",
-        "/ciphers/{id}/delete-admin",
-        "/ciphers/{id}/share",
-    ]
-    .into_iter()
-    .fold(routes.put("/ciphers/{id}/restore-admin", no_member), |routes, path| {
-        routes.put_or_post(path, no_member)
-    })
+    Routes::new()
+        .put_or_post("/ciphers/{id}/share", share)
+        .put_or_post("/ciphers/share", share_many)
+        .put_or_post("/ciphers/{id}/collections", set_collections)
+        .put_or_post("/ciphers/{id}/collections_v2", set_collections_v2)
+        .put_or_post("/ciphers/{id}/collections-admin", set_collections_as_admin)
+        .post("/ciphers/bulk-collections", bulk_collections)
+        .post("/ciphers/admin", create_as_admin)
+        .put_or_post("/ciphers/{id}/admin", update_as_admin)
+        .delete("/ciphers/{id}/admin", delete_as_admin)
+        .put("/ciphers/{id}/delete-admin", trash_as_admin)
+        .post("/ciphers/{id}/delete-admin", delete_as_admin)
+        .put("/ciphers/{id}/restore-admin", restore_as_admin)
+        .delete("/ciphers/admin", delete_many)
+        .post("/ciphers/delete-admin", delete_many)
+        .put("/ciphers/delete-admin", trash_many)
+        .put("/ciphers/restore-admin", restore_many)
+        .post("/ciphers/import-organization", no_import)
 }
 
-async fn no_member(_: Caller) -> Problem {
+/// Importing into an organization comes later: there is nothing to import into.
+async fn no_import(_: Caller) -> Problem {
     Problem::not_found()
+}
+
+/// The most items one request may name.
+const MAX: usize = 1_000;
+
+/// An item and the organization it belongs to.
+type Shared = (OrganizationId, CipherId);
+
+/// Where the caller stands towards an item and what it shall be in.
+async fn standing(
+    app: &WriteApi,
+    caller: &Caller,
+    (organization, id): Shared,
+    more: &[CollectionId],
+) -> Answer<Standing> {
+    let state = app.executor.state::<Cipher>(id).await?;
+    let mut asked: Vec<CollectionId> = more.to_vec();
+    asked.extend(state.live().iter().flat_map(|cipher| &cipher.collections));
+    app.standing(caller, organization, About::Collections(&asked)).await
+}
+
+/// Makes an item of an organization.
+pub(super) async fn create(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    new: NewCipher,
+    collections: Vec<CollectionId>,
+) -> Answer<Response> {
+    let by = app
+        .standing(caller, organization, About::Collections(&collections))
+        .await?;
+    let cipher = CipherId(app.executor.new_id());
+    let command = CreateShared {
+        cipher,
+        by: by.clone(),
+        collections,
+        new,
+    };
+    let done = app
+        .executor
+        .transact(&app.context_in(caller, organization), &command)
+        .await?;
+    app.acknowledge(caller.id, done.position).await;
+    let live = done.value.live().ok_or_else(Problem::not_found)?;
+    app.read
+        .shared_answer(&by, &CipherRow::of(cipher, live), None, Shape::Full)
+        .await
+}
+
+/// Carries out a wish as a member; the item as the member now sees it.
+pub(super) async fn change(app: &WriteApi, caller: &Caller, shared: Shared, wish: Wish) -> Answer<Response> {
+    let more = match &wish {
+        Wish::Collections(ids) => ids.clone(),
+        _ => vec![],
+    };
+    let gone = matches!(wish, Wish::Delete);
+    let by = standing(app, caller, shared, &more).await?;
+    carry_out(app, caller, shared, Side::Member(by), wish).await?;
+    if gone {
+        return Ok(json_response(vec![]));
+    }
+    app.read.cipher_answer(caller.id, shared.1, Shape::Details).await
+}
+
+async fn carry_out(
+    app: &WriteApi,
+    caller: &Caller,
+    (organization, cipher): Shared,
+    by: Side,
+    wish: Wish,
+) -> Answer<Cipher> {
+    let command = ChangeShared { by, cipher, wish };
+    let done = app
+        .executor
+        .transact(&app.context_in(caller, organization), &command)
+        .await?;
+    // others lose or gain it by this
+    app.settle(done.position).await?;
+    Ok(done.value)
+}
+
+/// Replaces what is in an item, as a member; files it for the member as the request says.
+pub(super) async fn update(app: &WriteApi, caller: &Caller, shared: Shared, sealed: Sealed) -> Answer<Response> {
+    if sealed.organization.is_some_and(|id| id != shared.0) {
+        return Err(Problem::bad_request(
+            "Organization mismatch. Re-sync if you recently moved this item, then try again.",
+        ));
+    }
+    let (folder, favorite) = (sealed.new.folder, sealed.new.favorite);
+    let by = standing(app, caller, shared, &[]).await?;
+    let wish = Wish::Update {
+        new: sealed.new,
+        known: sealed.known,
+    };
+    carry_out(app, caller, shared, Side::Member(by.clone()), wish).await?;
+    file_as(app, caller, shared.1, by, folder, favorite).await?;
+    app.read.cipher_answer(caller.id, shared.1, Shape::Full).await
+}
+
+async fn file_as(
+    app: &WriteApi,
+    caller: &Caller,
+    cipher: CipherId,
+    by: Standing,
+    folder: Option<FolderId>,
+    favorite: bool,
+) -> Answer<()> {
+    let command = FileShared {
+        by,
+        cipher,
+        folder: Some(folder),
+        favorite: Some(favorite),
+        archived: None,
+    };
+    let done = app.executor.transact(&app.context(caller), &command).await?;
+    app.acknowledge(caller.id, done.position).await;
+    Ok(())
+}
+
+/// Files an item for the caller.
+pub(super) async fn file(
+    app: &WriteApi,
+    caller: &Caller,
+    shared: Shared,
+    folder: Option<FolderId>,
+    favorite: bool,
+) -> Answer<Response> {
+    let by = standing(app, caller, shared, &[]).await?;
+    file_as(app, caller, shared.1, by, folder, favorite).await?;
+    app.read.cipher_answer(caller.id, shared.1, Shape::Full).await
+}
+
+/// `CipherShareRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ShareRequest {
+    collection_ids: Vec<CollectionId>,
+    cipher: CipherRequest,
+}
+
+/// `PUT /ciphers/{id}/share`, and `POST` for older clients.
+async fn share(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<CipherId>,
+    Body(request): Body<ShareRequest>,
+) -> Answer<Response> {
+    let sealed = request.cipher.checked("Cipher.")?;
+    let organization = sealed.organization.ok_or_else(Problem::not_found)?;
+    let (folder, favorite) = (sealed.new.folder, sealed.new.favorite);
+    let by = give(
+        &app,
+        &caller,
+        organization,
+        request.collection_ids,
+        vec![(id.0, sealed)],
+    )
+    .await?;
+    if folder.is_some() || favorite {
+        file_as(&app, &caller, id.0, by, folder, favorite).await?;
+    }
+    app.read.cipher_answer(caller.id, id.0, Shape::Full).await
+}
+
+async fn give(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    collections: Vec<CollectionId>,
+    items: Vec<(CipherId, Sealed)>,
+) -> Answer<Standing> {
+    let by = app
+        .standing(caller, organization, About::Collections(&collections))
+        .await?;
+    let command = ShareCipher {
+        by: by.clone(),
+        collections,
+        items: items
+            .into_iter()
+            .map(|(id, sealed)| (id, sealed.new, sealed.known))
+            .collect(),
+    };
+    let done = app
+        .executor
+        .transact(&app.context_in(caller, organization), &command)
+        .await?;
+    app.settle(done.position).await?;
+    Ok(by)
+}
+
+/// `CipherWithIdRequestModel`.
+#[derive(Debug, Deserialize)]
+struct WithId {
+    id: CipherId,
+    #[serde(flatten)]
+    cipher: CipherRequest,
+}
+
+/// `CipherBulkShareRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkShareRequest {
+    collection_ids: Vec<CollectionId>,
+    ciphers: Vec<WithId>,
+}
+
+/// `PUT /ciphers/share`, and `POST` for older clients: all of them or none.
+async fn share_many(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    Body(request): Body<BulkShareRequest>,
+) -> Answer<Response> {
+    if request.ciphers.is_empty() || request.ciphers.len() > MAX {
+        return Err(Problem::bad_request(
+            "You must select at least one item, and not too many.",
+        ));
+    }
+    let mut items = Vec::with_capacity(request.ciphers.len());
+    let mut organization = None;
+    for (index, with_id) in request.ciphers.into_iter().enumerate() {
+        let sealed = with_id.cipher.checked(&format!("Ciphers[{index}]."))?;
+        let named = sealed.organization.ok_or_else(Problem::not_found)?;
+        if *organization.get_or_insert(named) != named || items.iter().any(|(id, _)| *id == with_id.id) {
+            return Err(Problem::bad_request(
+                "All items must be different and for the same organization.",
+            ));
+        }
+        items.push((with_id.id, sealed));
+    }
+    let organization = organization.ok_or_else(Problem::not_found)?;
+    let ids: Vec<CipherId> = items.iter().map(|(id, _)| *id).collect();
+    give(&app, &caller, organization, request.collection_ids, items).await?;
+    app.read.shared_list(caller.id, &ids).await
+}
+
+/// `CipherCollectionsRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CollectionsRequest {
+    collection_ids: Vec<CollectionId>,
+}
+
+/// An item that must be an organization's.
+async fn located(app: &WriteApi, id: CipherId) -> Answer<Shared> {
+    let organization = app.shared(id).await?.ok_or_else(Problem::not_found)?;
+    Ok((organization, id))
+}
+
+/// `PUT /ciphers/{id}/collections`, and `POST` for older clients.
+async fn set_collections(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<CipherId>,
+    Body(request): Body<CollectionsRequest>,
+) -> Answer<Response> {
+    let shared = located(&app, id.0).await?;
+    change(&app, &caller, shared, Wish::Collections(request.collection_ids)).await
+}
+
+/// `PUT /ciphers/{id}/collections_v2`, and `POST` for older clients: says so where the caller has put the item out of
+/// their own reach.
+async fn set_collections_v2(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<CipherId>,
+    Body(request): Body<CollectionsRequest>,
+) -> Answer<Json<Value>> {
+    let shared = located(&app, id.0).await?;
+    let by = standing(&app, &caller, shared, &request.collection_ids).await?;
+    let wish = Wish::Collections(request.collection_ids);
+    carry_out(&app, &caller, shared, Side::Member(by), wish).await?;
+    let seen = match app.read.cipher_answer(caller.id, id.0, Shape::Details).await {
+        Ok(response) => {
+            let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+            let bytes = bytes.map_err(|_| Problem::internal())?;
+            serde_json::from_slice(&bytes).map_err(|_| Problem::internal())?
+        }
+        Err(problem) if problem == Problem::not_found() => Value::Null,
+        Err(problem) => return Err(problem),
+    };
+    Ok(Json(json!({
+        "object": "optionalCipherDetails",
+        "unavailable": seen.is_null(),
+        "cipher": seen,
+    })))
+}
+
+/// Where the caller stands as somebody who looks after an item, with rights in `more` too.
+async fn as_admin(app: &WriteApi, caller: &Caller, id: CipherId, more: &[CollectionId]) -> Answer<(Shared, Standing)> {
+    let (_, seen, _) = looked_after(&app.read, caller, id).await?;
+    let shared = (seen.organization, id);
+    Ok((shared, standing(app, caller, shared, more).await?))
+}
+
+/// `PUT /ciphers/{id}/collections-admin`, and `POST` for older clients.
+async fn set_collections_as_admin(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<CipherId>,
+    Body(request): Body<CollectionsRequest>,
+) -> Answer<Response> {
+    let (shared, by) = as_admin(&app, &caller, id.0, &request.collection_ids).await?;
+    let wish = Wish::Collections(request.collection_ids);
+    let cipher = carry_out(&app, &caller, shared, Side::Admin(by), wish).await?;
+    let live = cipher.live().ok_or_else(Problem::not_found)?;
+    let row = CipherRow::of(id.0, live);
+    let mut out = Vec::new();
+    put_mini_details(&mut out, &row.frame, &row.content, &row.collections);
+    Ok(json_response(out))
+}
+
+/// `CipherBulkUpdateCollectionsRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkCollectionsRequest {
+    organization_id: OrganizationId,
+    cipher_ids: Vec<CipherId>,
+    collection_ids: Vec<CollectionId>,
+    #[serde(default)]
+    remove_collections: bool,
+}
+
+/// `POST /ciphers/bulk-collections`: into more collections, or out of them; what a single item would refuse, all refuse.
+async fn bulk_collections(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    Body(request): Body<BulkCollectionsRequest>,
+) -> Answer<()> {
+    if request.cipher_ids.is_empty() || request.collection_ids.is_empty() || request.cipher_ids.len() > MAX {
+        return Err(Problem::bad_request("No items or collections provided, or too many."));
+    }
+    for id in request.cipher_ids {
+        let state = app.executor.state::<Cipher>(id).await?;
+        let live = state
+            .live()
+            .filter(|cipher| cipher.organization == Some(request.organization_id));
+        let live = live.ok_or_else(Problem::not_found)?;
+        let wanted = if request.remove_collections {
+            let left = live
+                .collections
+                .iter()
+                .filter(|id| !request.collection_ids.contains(id));
+            left.copied().collect()
+        } else {
+            let all = live.collections.iter().chain(&request.collection_ids);
+            all.copied().collect::<Vec<_>>()
+        };
+        let shared = (request.organization_id, id);
+        let by = standing(&app, &caller, shared, &wanted).await?;
+        let side = if by.over_item(&live.collections).edit {
+            Side::Member(by)
+        } else {
+            Side::Admin(by)
+        };
+        carry_out(&app, &caller, shared, side, Wish::Collections(wanted)).await?;
+    }
+    Ok(())
+}
+
+/// `CipherCreateRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateRequest {
+    cipher: CipherRequest,
+    collection_ids: Option<Vec<CollectionId>>,
+}
+
+/// `POST /ciphers/admin`.
+async fn create_as_admin(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    Body(request): Body<CreateRequest>,
+) -> Answer<Response> {
+    let sealed = request.cipher.checked("Cipher.")?;
+    let organization = sealed.organization.ok_or_else(Problem::not_found)?;
+    let collections = request.collection_ids.unwrap_or_default();
+    let by = app
+        .standing(&caller, organization, About::Collections(&collections))
+        .await?;
+    let cipher = CipherId(app.executor.new_id());
+    let command = CreateShared {
+        cipher,
+        by,
+        collections,
+        new: sealed.new,
+    };
+    let done = app
+        .executor
+        .transact(&app.context_in(&caller, organization), &command)
+        .await?;
+    app.acknowledge(caller.id, done.position).await;
+    let live = done.value.live().ok_or_else(Problem::not_found)?;
+    Ok(mini(&CipherRow::of(cipher, live)))
+}
+
+/// `PUT /ciphers/{id}/admin`, and `POST` for older clients.
+async fn update_as_admin(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<CipherId>,
+    Body(request): Body<CipherRequest>,
+) -> Answer<Response> {
+    let (shared, by) = as_admin(&app, &caller, id.0, &[]).await?;
+    let sealed = request.checked("")?;
+    let wish = Wish::Update {
+        new: sealed.new,
+        known: sealed.known,
+    };
+    let cipher = carry_out(&app, &caller, shared, Side::Admin(by), wish).await?;
+    let live = cipher.live().ok_or_else(Problem::not_found)?;
+    Ok(mini(&CipherRow::of(id.0, live)))
+}
+
+async fn wish_as_admin(app: &WriteApi, caller: &Caller, id: CipherId, wish: Wish) -> Answer<Cipher> {
+    let (shared, by) = as_admin(app, caller, id, &[]).await?;
+    carry_out(app, caller, shared, Side::Admin(by), wish).await
+}
+
+/// `DELETE /ciphers/{id}/admin`, and `POST /ciphers/{id}/delete-admin` for older clients.
+async fn delete_as_admin(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<()> {
+    wish_as_admin(&app, &caller, id.0, Wish::Delete).await.map(drop)
+}
+
+/// `PUT /ciphers/{id}/delete-admin`.
+async fn trash_as_admin(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<()> {
+    wish_as_admin(&app, &caller, id.0, Wish::Trash).await.map(drop)
+}
+
+/// `PUT /ciphers/{id}/restore-admin`.
+async fn restore_as_admin(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<Response> {
+    let cipher = wish_as_admin(&app, &caller, id.0, Wish::Restore).await?;
+    let live = cipher.live().ok_or_else(Problem::not_found)?;
+    Ok(mini(&CipherRow::of(id.0, live)))
+}
+
+/// `CipherBulkDeleteRequestModel` and `CipherBulkRestoreRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkRequest {
+    ids: Vec<CipherId>,
+    organization_id: Option<OrganizationId>,
+}
+
+/// The same wish for many items: what one would refuse is refused before any is touched.
+async fn many(app: &WriteApi, caller: &Caller, request: BulkRequest, wish: Wish) -> Answer<Vec<CipherId>> {
+    let organization = request.organization_id.ok_or_else(Problem::not_found)?;
+    if request.ids.is_empty() || request.ids.len() > MAX {
+        return Err(Problem::bad_request("No items provided, or too many."));
+    }
+    for id in &request.ids {
+        let (_, seen, rights) = looked_after(&app.read, caller, *id).await?;
+        if seen.organization != organization {
+            return Err(Problem::not_found());
+        }
+        if !rights.delete {
+            return Err(Problem::forbidden());
+        }
+    }
+    for id in &request.ids {
+        match wish_as_admin(app, caller, *id, wish.clone()).await {
+            // deleted meanwhile, which is what was wished for
+            Err(problem) if problem == Problem::not_found() && matches!(wish, Wish::Delete) => {}
+            done => drop(done?),
+        }
+    }
+    Ok(request.ids)
+}
+
+/// `DELETE /ciphers/admin`, and `POST /ciphers/delete-admin` for older clients.
+async fn delete_many(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<()> {
+    many(&app, &caller, request, Wish::Delete).await.map(drop)
+}
+
+/// `PUT /ciphers/delete-admin`.
+async fn trash_many(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<()> {
+    many(&app, &caller, request, Wish::Trash).await.map(drop)
+}
+
+/// `PUT /ciphers/restore-admin`.
+async fn restore_many(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    Body(request): Body<BulkRequest>,
+) -> Answer<Response> {
+    let ids = many(&app, &caller, request, Wish::Restore).await?;
+    app.read.shared_list(caller.id, &ids).await
 }

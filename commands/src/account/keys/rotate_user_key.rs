@@ -282,6 +282,8 @@ mod tests {
     fn cipher(id: u128, owner: UserId) -> Loaded<Cipher> {
         let created = CipherEvent::Created {
             owner,
+            organization: None,
+            collections: Vec::new(),
             kind: CipherKind::Login,
             content: content("old"),
             folder: Some(FolderId(Uuid::from_u128(8))),

@@ -32,6 +32,8 @@ impl NewCipher {
     ) -> CipherEvent {
         CipherEvent::Created {
             owner,
+            organization: None,
+            collections: Vec::new(),
             kind: self.kind,
             content: self.content.clone(),
             folder,

@@ -183,5 +183,6 @@ fn own_meta(id: Uuid) -> Meta {
         command: CommandId(id),
         correlation: id,
         causation: None,
+        organizations: Vec::new(),
     }
 }

@@ -37,6 +37,15 @@ fn letters(text: &str) -> Vec<Letter> {
         },
         Letter::PasswordHint { hint: text.clone() },
         Letter::NoHint,
+        Letter::Invitation {
+            organization: OrganizationId(uuid::Uuid::from_u128(8)),
+            name: text.clone(),
+            membership: MembershipId(uuid::Uuid::from_u128(9)),
+            email: text.clone(),
+            token: text.clone(),
+            valid_days: 5,
+        },
+        Letter::Confirmed { name: text.clone() },
         Letter::DeleteRecover {
             user,
             email: text.clone(),

@@ -74,6 +74,29 @@ pub(super) fn draft(letter: &Letter, site: &Site) -> Draft {
             .text("You asked for the hint for your master password, but your account has none.")
             .text("The server does not know your master password and cannot restore it.")
             .text(NOT_ASKED),
+        Letter::Invitation { organization, name, membership, email, token, valid_days } => {
+            let name = foreign(name, NAME);
+            Draft::new("You are invited to an organization")
+                .text(format!("You are invited to join {name}. Follow the link, and sign in or create an account with this address."))
+                .link(
+                    "Join",
+                    site.link(
+                        "accept-organization",
+                        &[
+                            ("organizationId", &organization.to_string()),
+                            ("organizationUserId", &membership.to_string()),
+                            ("email", email),
+                            ("organizationName", &name),
+                            ("token", token),
+                            ("initOrganization", "false"),
+                        ],
+                    ),
+                )
+                .text(format!("The invitation is good for {valid_days} days."))
+                .text("If you do not expect it, you need not do anything.")
+        }
+        Letter::Confirmed { name } => Draft::new("You are a member now")
+            .text(format!("You were confirmed as a member of {}. What is shared with you shows after the next sync.", foreign(name, NAME))),
         Letter::AccountDeleted { time } => Draft::new("Your account was deleted")
             .text("Your account and everything in your vault were deleted.")
             .facts(None, None, Some(*time)),

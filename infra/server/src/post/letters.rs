@@ -4,6 +4,7 @@ use crate::clock;
 use commands::{
     account::proof,
     execute::Executor,
+    organization::member::{INVITATION_DAYS, invitation},
     ports::{Proofs, TokenPurpose},
 };
 use domain::{
@@ -13,8 +14,12 @@ use domain::{
     },
     device::{Device, DeviceEvent},
     event::{Aggregate, DomainEvent, StoredEvent},
-    id::{SubjectId, UserId},
+    id::{MembershipId, SubjectId, UserId},
     meta::Meta,
+    organization::{
+        membership::{Membership, MembershipEvent, Stage},
+        profile::Organization,
+    },
 };
 use mail::{Letter, NewMail};
 use std::{net::IpAddr, sync::Arc};
@@ -56,6 +61,10 @@ impl Letters {
             Device::CATEGORY => {
                 let event = DeviceEvent::decode(&stored.type_name, stored.schema, &stored.data)?;
                 self.for_device(&event, stored).await?
+            }
+            Membership::CATEGORY => {
+                let event = MembershipEvent::decode(&stored.type_name, stored.schema, &stored.data)?;
+                self.for_membership(MembershipId(id), &event).await?
             }
             _ => None,
         };
@@ -194,6 +203,45 @@ impl Letters {
             subject: (*user).into(),
             to: account.email,
             letter,
+        }))
+    }
+
+    /// Invitations, and their happy end.
+    async fn for_membership(&self, id: MembershipId, event: &MembershipEvent) -> anyhow::Result<Option<Addressed>> {
+        use MembershipEvent as E;
+        let (E::Invited { at, .. } | E::InvitedAgain { at } | E::Confirmed { at, .. }) = event else {
+            return Ok(None);
+        };
+        let membership = self.executor.state::<Membership>(id).await?;
+        let Some(live) = membership.live() else { return Ok(None) };
+        let organization = self.executor.state::<Organization>(live.organization).await?;
+        let details = organization
+            .live()
+            .and_then(|organization| organization.details.as_ref());
+        let name = details.map(|details| details.name.clone()).unwrap_or_default();
+        if let E::Confirmed { .. } = event {
+            let Some(id) = live.user else { return Ok(None) };
+            let user = self.user(id).await?;
+            return Ok(user.map(|user| Addressed {
+                subject: id.into(),
+                to: user.email,
+                letter: Letter::Confirmed { name },
+            }));
+        }
+        let Some(email) = live.email.clone().filter(|_| live.stage == Stage::Invited) else {
+            return Ok(None);
+        };
+        Ok(Some(Addressed {
+            subject: live.organization.into(),
+            to: email.clone(),
+            letter: Letter::Invitation {
+                organization: live.organization,
+                name,
+                membership: id,
+                token: invitation::token(&*self.proofs, id, *at),
+                email,
+                valid_days: INVITATION_DAYS as u32,
+            },
         }))
     }
 

@@ -9,7 +9,7 @@ use commands::vault::cipher::{KnownRevision, NewCipher};
 use domain::{
     account::user::User,
     crypto::is_key_id,
-    id::UserId,
+    id::{OrganizationId, UserId},
     time::Timestamp,
     vault::cipher::{CipherKind, Content},
 };
@@ -64,6 +64,8 @@ pub struct Sealed {
     pub new: NewCipher,
     /// The revision the client had before it.
     pub known: Option<KnownRevision>,
+    /// The organization it shall belong to, or belongs to.
+    pub organization: Option<OrganizationId>,
     encrypted_for: Option<UserId>,
     encrypted_by_key_id: Option<String>,
 }
@@ -95,7 +97,7 @@ impl CipherRequest {
     /// Checks the form. `path` stands before the names of fields: `Ciphers[3].`.
     ///
     /// # Errors
-    /// 400 that names every field at fault; 404 for an organization, of which the caller is no member.
+    /// 400 that names every field at fault; 404 for an organization that is none.
     pub fn checked(mut self, path: &str) -> Answer<Sealed> {
         let mut wrong = Wrong::new();
         let kind = CipherKind::from_number(self.kind);
@@ -128,9 +130,10 @@ impl CipherRequest {
             return Err(problem);
         }
         let kind = kind.ok_or_else(|| Problem::field(format!("{path}Type"), UNKNOWN_KIND))?;
-        if self.organization_id.as_deref().is_some_and(|id| !id.trim().is_empty()) {
-            return Err(Problem::not_found());
-        }
+        let organization = match self.organization_id.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(id) => Some(id.parse::<OrganizationId>().map_err(|_| Problem::not_found())?),
+        };
         let folder = folder_id(self.folder_id.as_deref())?;
         Ok(Sealed {
             new: NewCipher {
@@ -141,6 +144,7 @@ impl CipherRequest {
                 archived,
             },
             known,
+            organization,
             encrypted_for: self.encrypted_for.map(UserId),
             encrypted_by_key_id: self.encrypted_by_key_id.clone(),
         })
@@ -259,11 +263,26 @@ fn is_sealed_whole(data: &str) -> bool {
 }
 
 impl Sealed {
+    /// A personal item and nothing else.
+    ///
+    /// # Errors
+    /// 404 if it names an organization, where there is none to belong to.
+    pub fn personal(self) -> Answer<Self> {
+        match self.organization {
+            None => Ok(self),
+            Some(_) => Err(Problem::not_found()),
+        }
+    }
+
     /// Whether it was sealed by `user` with the present key, as far as the request says.
     ///
     /// # Errors
     /// 400 if it was sealed for somebody else or with an old key.
     pub async fn check_for(&self, app: &WriteApi, user: UserId) -> Answer<()> {
+        // what belongs to an organization is sealed with its key
+        if self.organization.is_some() {
+            return Ok(());
+        }
         if self.encrypted_for.is_some_and(|id| id != user) {
             return Err(Problem::bad_request(
                 "Cipher was not encrypted for the current user. Please try again.",

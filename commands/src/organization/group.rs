@@ -1,0 +1,101 @@
+//! Commands about groups: who is in them, and what they have rights in.
+
+mod create;
+mod delete;
+mod leave;
+mod update;
+
+pub use create::CreateGroup;
+pub use delete::DeleteGroup;
+pub use leave::LeaveGroup;
+pub use update::{SetGroupMembers, UpdateGroup};
+
+use super::{OrganizationError, Stop, all_within, must};
+use crate::execute::Unit;
+use domain::{
+    id::{CollectionId, GrantId, GroupId, GroupPlaceId, MembershipId, OrganizationId},
+    organization::{
+        collection::Collection,
+        grant::{Grant, GrantEvent, Grantee, Rights},
+        group::{GroupPlace, GroupPlaceEvent},
+        membership::Membership,
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a group consists of.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    /// What it has rights in.
+    pub collections: BTreeMap<CollectionId, Rights>,
+    /// Who is in it.
+    pub members: BTreeSet<MembershipId>,
+}
+
+/// Makes the rights of a group what is wanted.
+async fn set_rights(
+    unit: &mut Unit<'_>,
+    organization: OrganizationId,
+    group: GroupId,
+    present: &Contents,
+    wanted: &BTreeMap<CollectionId, Rights>,
+) -> Result<(), Stop> {
+    let named: Vec<_> = wanted.keys().copied().collect();
+    let found = all_within::<Collection>(unit, &named, |c| c.within(organization).is_some()).await?;
+    must(
+        found,
+        OrganizationError::NoSuchReference("One or more collections are invalid."),
+    )?;
+    let to = Grantee::Group(group);
+    let all: BTreeSet<_> = present.collections.keys().chain(wanted.keys()).copied().collect();
+    let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
+    for (collection, grant) in all.into_iter().zip(unit.load_many::<Grant>(&ids).await?) {
+        let at = unit.now_for(&grant);
+        let event = match (grant.state.0, wanted.get(&collection)) {
+            (Some(_), None) => GrantEvent::Withdrawn { at },
+            (present, Some(rights)) if present != Some(*rights) => GrantEvent::Granted {
+                organization,
+                collection,
+                to,
+                rights: *rights,
+                at,
+            },
+            _ => continue,
+        };
+        unit.append(grant, vec![event]);
+    }
+    Ok(())
+}
+
+/// Makes the members of a group who is wanted.
+async fn set_members(
+    unit: &mut Unit<'_>,
+    organization: OrganizationId,
+    group: GroupId,
+    present: &Contents,
+    wanted: &BTreeSet<MembershipId>,
+) -> Result<(), Stop> {
+    let named: Vec<_> = wanted.iter().copied().collect();
+    let found = all_within::<Membership>(unit, &named, |m| m.within(organization).is_some()).await?;
+    must(
+        found,
+        OrganizationError::NoSuchReference("One or more members are invalid."),
+    )?;
+    let all: Vec<_> = present.members.union(wanted).copied().collect();
+    let ids: Vec<_> = all.iter().map(|member| GroupPlaceId::of(group, *member)).collect();
+    for (member, place) in all.into_iter().zip(unit.load_many::<GroupPlace>(&ids).await?) {
+        let at = unit.now_for(&place);
+        let event = match (place.state.0, wanted.contains(&member)) {
+            (false, true) => GroupPlaceEvent::Added {
+                organization,
+                group,
+                member,
+                at,
+            },
+            (true, false) => GroupPlaceEvent::Removed { at },
+            _ => continue,
+        };
+        unit.append(place, vec![event]);
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Commands about members, from the invitation to the day somebody leaves.
+
+mod accept;
+mod change;
+mod confirm;
+mod end;
+pub mod invitation;
+mod invite;
+mod recovery;
+mod revoke;
+
+pub use accept::AcceptInvitation;
+pub use change::{Access, ChangeMember, Present};
+pub use confirm::ConfirmMember;
+pub use end::EndMembership;
+pub use invite::{Invitation, InviteAgain, InviteMembers};
+pub use recovery::{EnrolInRecovery, RecordRecovery};
+pub use revoke::{RestoreMember, RevokeMember};
+
+use super::{OrganizationError, Stop, must, refuse};
+use crate::execute::{Loaded, Unit};
+use domain::{
+    id::{MembershipId, OrganizationId},
+    organization::{
+        access::Standing,
+        membership::{LiveMembership, Membership},
+        profile::{Organization, OrganizationEvent},
+        role::Role,
+    },
+};
+
+/// How long an invitation is good.
+pub const INVITATION_DAYS: i64 = 5;
+
+/// A membership of the organization, loaded, and what it is.
+async fn load(
+    unit: &mut Unit<'_>,
+    organization: OrganizationId,
+    id: MembershipId,
+) -> Result<(Loaded<Membership>, LiveMembership), Stop> {
+    let loaded = unit.load::<Membership>(id).await?;
+    match loaded.state.within(organization) {
+        Some(live) => {
+            let live = live.clone();
+            Ok((loaded, live))
+        }
+        None => refuse(OrganizationError::NotFound),
+    }
+}
+
+/// That `by` may act on a member who is `present`, making them `wanted`.
+fn check_appointment(by: &Standing, present: Option<Role>, wanted: Option<Role>) -> Result<(), Stop> {
+    must(by.may_manage_users(), OrganizationError::Forbidden)?;
+    let allowed = by.may_appoint(present, wanted);
+    let owner = [present, wanted].contains(&Some(Role::Owner));
+    must(
+        allowed,
+        OrganizationError::Invalid(if owner {
+            "Only an Owner can configure another Owner's account."
+        } else {
+            "You do not have permission to give or change this role."
+        }),
+    )
+}
+
+/// Keeps the organization's list of owners in step with a membership that is an owner from now on, or no longer. Refuses
+/// to leave it without one: the list is changed at the revision it was read at, so that two owners who go at the same
+/// moment cannot both.
+async fn keep_owners(
+    unit: &mut Unit<'_>,
+    organization: OrganizationId,
+    membership: MembershipId,
+    owner: bool,
+) -> Result<(), Stop> {
+    let loaded = unit.load::<Organization>(organization).await?;
+    let Some(live) = loaded.state.live() else {
+        return refuse(OrganizationError::NotFound);
+    };
+    let listed = live.owners.contains(&membership);
+    if listed == owner {
+        return Ok(());
+    }
+    must(owner || live.owners.len() > 1, OrganizationError::LastOwner)?;
+    let at = unit.now_for(&loaded);
+    let event = if owner {
+        OrganizationEvent::OwnerAdded { membership, at }
+    } else {
+        OrganizationEvent::OwnerRemoved { membership, at }
+    };
+    unit.append(loaded, vec![event]);
+    Ok(())
+}

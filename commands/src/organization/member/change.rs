@@ -1,0 +1,136 @@
+use super::{check_appointment, keep_owners, load};
+use crate::{
+    execute::{Transaction, Unit},
+    organization::{OrganizationError, Stop, check_references, must},
+};
+use domain::{
+    id::{CollectionId, GrantId, GroupId, GroupPlaceId, MembershipId},
+    organization::{
+        access::Standing,
+        grant::{Grant, GrantEvent, Grantee, Rights},
+        group::{GroupPlace, GroupPlaceEvent},
+        membership::{MembershipEvent, Stage},
+        role::Role,
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a member has, or shall have.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Rights of the member's own in collections.
+    pub collections: BTreeMap<CollectionId, Rights>,
+    /// Groups the member is in.
+    pub groups: BTreeSet<GroupId>,
+}
+
+/// What the read models say a member has; each of it is looked at again before it is changed.
+pub type Present = Access;
+
+/// Changes a member's role and permissions, and what they have; `None` of a part leaves it as it is.
+#[derive(Debug, Clone)]
+pub struct ChangeMember {
+    /// Who wants it.
+    pub by: Standing,
+    /// Who.
+    pub membership: MembershipId,
+    /// The role now.
+    pub role: Role,
+    /// Whether they may use Secrets Manager now.
+    pub secrets_manager: bool,
+    /// What the member has.
+    pub present: Present,
+    /// Rights in collections from now on.
+    pub collections: Option<BTreeMap<CollectionId, Rights>>,
+    /// Groups from now on.
+    pub groups: Option<BTreeSet<GroupId>>,
+}
+
+impl Transaction for ChangeMember {
+    type Output = ();
+    type Error = OrganizationError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let organization = self.by.organization;
+        let (loaded, live) = load(unit, organization, self.membership).await?;
+        check_appointment(&self.by, Some(live.role), Some(self.role))?;
+        let own = live.user == Some(self.by.user);
+        // whoever stands above collections does so by role; nobody gives themselves rights in one
+        let gains = |wanted: &BTreeMap<CollectionId, Rights>| {
+            wanted
+                .iter()
+                .any(|(id, rights)| self.present.collections.get(id) != Some(rights))
+        };
+        if own && self.collections.as_ref().is_some_and(gains) {
+            must(
+                self.by.role.is_admin() && self.by.settings.allow_admin_access_to_all_collection_items,
+                OrganizationError::Oneself("You cannot add yourself to collections."),
+            )?;
+        }
+        let named: Vec<_> = self.collections.iter().flatten().map(|(id, _)| *id).collect();
+        let groups: Vec<_> = self.groups.iter().flatten().copied().collect();
+        check_references(unit, organization, &named, &groups).await?;
+        if (live.role, live.secrets_manager) != (self.role, self.secrets_manager) {
+            if live.stage == Stage::Confirmed && !live.revoked {
+                keep_owners(unit, organization, self.membership, self.role == Role::Owner).await?;
+            }
+            let event = MembershipEvent::RoleChanged {
+                role: self.role,
+                secrets_manager: self.secrets_manager,
+                at: unit.now_for(&loaded),
+            };
+            unit.append(loaded, vec![event]);
+        }
+        if let Some(wanted) = &self.collections {
+            self.grant(unit, wanted).await?;
+        }
+        if let Some(wanted) = &self.groups {
+            self.place(unit, wanted).await?;
+        }
+        Ok(())
+    }
+}
+
+impl ChangeMember {
+    async fn grant(&self, unit: &mut Unit<'_>, wanted: &BTreeMap<CollectionId, Rights>) -> Result<(), Stop> {
+        let to = Grantee::Member(self.membership);
+        let all: BTreeSet<_> = self.present.collections.keys().chain(wanted.keys()).copied().collect();
+        let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
+        for (collection, grant) in all.iter().zip(unit.load_many::<Grant>(&ids).await?) {
+            let at = unit.now_for(&grant);
+            let event = match (grant.state.0, wanted.get(collection)) {
+                (Some(_), None) => GrantEvent::Withdrawn { at },
+                (present, Some(rights)) if present != Some(*rights) => GrantEvent::Granted {
+                    organization: self.by.organization,
+                    collection: *collection,
+                    to,
+                    rights: *rights,
+                    at,
+                },
+                _ => continue,
+            };
+            unit.append(grant, vec![event]);
+        }
+        Ok(())
+    }
+
+    async fn place(&self, unit: &mut Unit<'_>, wanted: &BTreeSet<GroupId>) -> Result<(), Stop> {
+        let all: Vec<_> = self.present.groups.union(wanted).copied().collect();
+        let ids: Vec<_> = all.iter().map(|id| GroupPlaceId::of(*id, self.membership)).collect();
+        for (group, place) in all.iter().zip(unit.load_many::<GroupPlace>(&ids).await?) {
+            let at = unit.now_for(&place);
+            let event = match (place.state.0, wanted.contains(group)) {
+                (false, true) => GroupPlaceEvent::Added {
+                    organization: self.by.organization,
+                    group: *group,
+                    member: self.membership,
+                    at,
+                },
+                (true, false) => GroupPlaceEvent::Removed { at },
+                _ => continue,
+            };
+            unit.append(place, vec![event]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+use super::{check_appointment, keep_owners, load};
+use crate::{
+    execute::{Transaction, Unit},
+    organization::{OrganizationError, Stop, must},
+};
+use domain::{
+    crypto::{EncString, fingerprint},
+    id::{CollectionId, GrantId, MembershipId},
+    organization::{
+        access::Standing,
+        collection::{Collection, CollectionEvent},
+        grant::{Grant, GrantEvent, Grantee, Rights},
+        membership::{MembershipEvent, Stage},
+        role::Role,
+    },
+};
+
+/// Hands somebody who accepted the organization's key.
+#[derive(Debug, Clone)]
+pub struct ConfirmMember {
+    /// Who confirms.
+    pub by: Standing,
+    /// Whom.
+    pub membership: MembershipId,
+    /// The organization's key, sealed for the member.
+    pub key: EncString,
+    /// What a policy that is on asks for and the member lacks.
+    pub forbidden: Option<&'static str>,
+    /// A collection for the member's own items: a new id and its name, where a policy asks for one.
+    pub own_collection: Option<(CollectionId, EncString)>,
+}
+
+impl Transaction for ConfirmMember {
+    type Output = ();
+    type Error = OrganizationError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let organization = self.by.organization;
+        let (loaded, live) = load(unit, organization, self.membership).await?;
+        check_appointment(&self.by, Some(live.role), None)?;
+        must(
+            live.stage == Stage::Accepted && !live.revoked,
+            OrganizationError::WrongStage("User not valid."),
+        )?;
+        if let Some(policy) = self.forbidden {
+            must(false, OrganizationError::Policy(policy))?;
+        }
+        let at = unit.now_for(&loaded);
+        let confirmed = MembershipEvent::Confirmed {
+            key: self.key.clone(),
+            fingerprint: fingerprint(self.key.as_str()),
+            at,
+        };
+        unit.append(loaded, vec![confirmed]);
+        if live.role == Role::Owner {
+            keep_owners(unit, organization, self.membership, true).await?;
+        }
+        if let Some((collection, name)) = &self.own_collection {
+            let created = CollectionEvent::Created {
+                organization,
+                name: name.clone(),
+                external_id: None,
+                default_of: Some(self.membership),
+                at,
+            };
+            let loaded = unit.fresh::<Collection>(*collection);
+            unit.append(loaded, vec![created]);
+            let to = Grantee::Member(self.membership);
+            let granted = GrantEvent::Granted {
+                organization,
+                collection: *collection,
+                to,
+                rights: Rights::MANAGE,
+                at,
+            };
+            let loaded = unit.fresh::<Grant>(GrantId::of(*collection, to.id()));
+            unit.append(loaded, vec![granted]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+use super::{check_appointment, keep_owners, load};
+use crate::{
+    execute::{Transaction, Unit},
+    organization::{OrganizationError, Stop, must},
+};
+use domain::{
+    id::{MembershipId, OrganizationId, PlaceId, UserId},
+    organization::{
+        access::Standing,
+        membership::{Ending, MembershipEvent, Stage},
+        place::{Place, PlaceEvent},
+        role::Role,
+    },
+};
+
+/// Ends a membership: somebody is removed, or leaves. What it had in collections and groups is void with it.
+#[derive(Debug, Clone)]
+pub struct EndMembership {
+    /// In which organization.
+    pub organization: OrganizationId,
+    /// Which.
+    pub membership: MembershipId,
+    /// Who removes the member; `None`: the member leaves.
+    pub by: Option<Standing>,
+    /// Whose membership it must be, where somebody leaves.
+    pub user: UserId,
+}
+
+impl Transaction for EndMembership {
+    type Output = ();
+    type Error = OrganizationError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let (loaded, live) = load(unit, self.organization, self.membership).await?;
+        let how = match &self.by {
+            Some(by) => {
+                check_appointment(by, Some(live.role), None)?;
+                must(
+                    live.user != Some(by.user),
+                    OrganizationError::Oneself("You cannot remove yourself."),
+                )?;
+                Ending::Removed
+            }
+            None => {
+                must(live.user == Some(self.user), OrganizationError::NotFound)?;
+                Ending::Left
+            }
+        };
+        if live.role == Role::Owner && live.stage == Stage::Confirmed && !live.revoked {
+            keep_owners(unit, self.organization, self.membership, false).await?;
+        }
+        let at = unit.now_for(&loaded);
+        unit.append(loaded, vec![MembershipEvent::Ended { how, at }]);
+        let by_user = live.user.map(|user| PlaceId::of_user(self.organization, user));
+        let by_address = live
+            .address
+            .map(|address| PlaceId::of_address(self.organization, address));
+        for place in by_user.into_iter().chain(by_address) {
+            let place = unit.load::<Place>(place).await?;
+            if place.state == Place::Taken(self.membership) {
+                let at = unit.now_for(&place);
+                unit.append(place, vec![PlaceEvent::Freed { at }]);
+            }
+        }
+        Ok(())
+    }
+}

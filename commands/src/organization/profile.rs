@@ -1,0 +1,9 @@
+//! Commands about the organization itself.
+
+mod change;
+mod delete;
+mod found;
+
+pub use change::{ChangeCollectionSettings, ChangeDetails, SetApiKey, SetKeys};
+pub use delete::DeleteOrganization;
+pub use found::{FirstCollection, FoundOrganization};

@@ -1,0 +1,57 @@
+use crate::{
+    execute::{Transaction, Unit},
+    organization::{OrganizationError, Stop, must, refuse},
+};
+use domain::{
+    id::{MembershipId, PlaceId},
+    organization::{
+        access::Standing,
+        membership::{Ending, Membership, MembershipEvent},
+        place::{Place, PlaceEvent},
+        profile::{Organization, OrganizationEvent},
+    },
+};
+
+/// Deletes an organization with all that is in it. Memberships end; collections, groups and items go with it, told by this
+/// one event.
+#[derive(Debug, Clone)]
+pub struct DeleteOrganization {
+    /// Who wants it.
+    pub by: Standing,
+    /// Its memberships.
+    pub memberships: Vec<MembershipId>,
+}
+
+impl Transaction for DeleteOrganization {
+    type Output = ();
+    type Error = OrganizationError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let organization = self.by.organization;
+        let loaded = unit.load::<Organization>(organization).await?;
+        if loaded.state.live().is_none() {
+            return refuse(OrganizationError::NotFound);
+        }
+        must(self.by.is_owner(), OrganizationError::Forbidden)?;
+        let at = unit.now_for(&loaded);
+        unit.append(loaded, vec![OrganizationEvent::Deleted { at }]);
+        let mut places = Vec::new();
+        for membership in unit.load_many::<Membership>(&self.memberships).await? {
+            let Some(live) = membership.state.within(organization) else {
+                continue;
+            };
+            places.extend(live.user.map(|user| PlaceId::of_user(organization, user)));
+            places.extend(live.address.map(|address| PlaceId::of_address(organization, address)));
+            let how = Ending::OrganizationDeleted;
+            let at = unit.now_for(&membership);
+            unit.append(membership, vec![MembershipEvent::Ended { how, at }]);
+        }
+        for place in unit.load_many::<Place>(&places).await? {
+            if place.state != Place::Free {
+                let at = unit.now_for(&place);
+                unit.append(place, vec![PlaceEvent::Freed { at }]);
+            }
+        }
+        Ok(())
+    }
+}

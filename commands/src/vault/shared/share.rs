@@ -1,0 +1,52 @@
+use super::{Stop, check_target, refuse};
+use crate::{
+    execute::{Transaction, Unit},
+    vault::cipher::{CipherError, KnownRevision, NewCipher},
+};
+use domain::{
+    id::{CipherId, CollectionId},
+    organization::access::Standing,
+    vault::cipher::{Cipher, CipherEvent},
+};
+
+/// Gives items of one's own to an organization, each sealed anew with its key: all of them or none.
+#[derive(Debug, Clone)]
+pub struct ShareCipher {
+    /// Who gives; knows their rights in the collections.
+    pub by: Standing,
+    /// In which collections they shall be.
+    pub collections: Vec<CollectionId>,
+    /// Which items, what each is now, and the revision the client had before.
+    pub items: Vec<(CipherId, NewCipher, Option<KnownRevision>)>,
+}
+
+impl Transaction for ShareCipher {
+    type Output = Vec<(CipherId, Cipher)>;
+    type Error = CipherError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Self::Output, Stop> {
+        let collections = check_target(unit, &self.by, &self.collections).await?;
+        let ids: Vec<_> = self.items.iter().map(|(id, ..)| *id).collect();
+        let mut shared = Vec::with_capacity(ids.len());
+        for (loaded, (id, new, known)) in unit.load_many::<Cipher>(&ids).await?.into_iter().zip(&self.items) {
+            let at = unit.now_for(&loaded);
+            let Some(cipher) = loaded.state.of(self.by.user) else {
+                return refuse(CipherError::NotFound);
+            };
+            if cipher.kind != new.kind {
+                return refuse(CipherError::KindChanged);
+            }
+            if known.is_some_and(|known| !known.is_latest(cipher, at)) {
+                return refuse(CipherError::OutOfDate);
+            }
+            let event = CipherEvent::Shared {
+                organization: self.by.organization,
+                collections: collections.clone(),
+                content: new.content.clone(),
+                at,
+            };
+            shared.push((*id, unit.append(loaded, vec![event])));
+        }
+        Ok(shared)
+    }
+}

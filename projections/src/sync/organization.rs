@@ -1,0 +1,138 @@
+//! Organizations as their members see them.
+
+use crate::table::{Kind, Line, Owner, Shape, Table};
+use domain::{
+    organization::profile::{CollectionSettings, OrganizationEvent},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, postgres::PgRow};
+use uuid::Uuid;
+
+/// What answers about an organization need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationView {
+    /// What it is called; empty once that was erased.
+    pub name: String,
+    /// Where bills and notices go.
+    pub billing_email: String,
+    /// The registered name.
+    pub business_name: Option<String>,
+    /// The name by which single sign-on finds it.
+    pub identifier: Option<String>,
+    /// Number of the plan.
+    pub plan: u8,
+    /// Base64 of the public key.
+    pub public_key: Option<String>,
+    /// The private key, sealed with the organization's key.
+    pub private_key: Option<String>,
+    /// Who may do what with collections.
+    pub settings: CollectionSettings,
+    /// When the API key was made.
+    pub api_key_at: Option<Timestamp>,
+    /// When it last changed.
+    pub revised: Timestamp,
+    /// When it was founded.
+    pub created: Timestamp,
+}
+
+pub(super) fn evolve(row: Option<OrganizationView>, event: &OrganizationEvent) -> Option<OrganizationView> {
+    use OrganizationEvent as E;
+    if let E::Created {
+        details,
+        keys,
+        plan,
+        settings,
+        at,
+        founder: _,
+        owner: _,
+    } = event
+    {
+        let known = details.known();
+        return Some(OrganizationView {
+            name: known.map(|d| d.name.clone()).unwrap_or_default(),
+            billing_email: known.map(|d| d.billing_email.clone()).unwrap_or_default(),
+            business_name: known.and_then(|d| d.business_name.clone()),
+            identifier: None,
+            plan: *plan,
+            public_key: keys.as_ref().map(|keys| keys.public_key.clone()),
+            private_key: keys.as_ref().map(|keys| keys.private_key.as_str().to_owned()),
+            settings: *settings,
+            api_key_at: None,
+            revised: *at,
+            created: *at,
+        });
+    }
+    let row = OrganizationView {
+        revised: event_at(event),
+        ..row?
+    };
+    Some(match event {
+        E::Created { .. }
+        | E::OwnerAdded { .. }
+        | E::OwnerRemoved { .. }
+        | E::VaultPurged { .. }
+        | E::Exported { .. } => row,
+        E::DetailsChanged { details, .. } => {
+            let known = details.known();
+            OrganizationView {
+                name: known.map(|d| d.name.clone()).unwrap_or_default(),
+                billing_email: known.map(|d| d.billing_email.clone()).unwrap_or_default(),
+                business_name: known.and_then(|d| d.business_name.clone()),
+                ..row
+            }
+        }
+        E::IdentifierChanged { identifier, .. } => OrganizationView {
+            identifier: identifier.clone(),
+            ..row
+        },
+        E::KeysSet { keys, .. } => OrganizationView {
+            public_key: Some(keys.public_key.clone()),
+            private_key: Some(keys.private_key.as_str().to_owned()),
+            ..row
+        },
+        E::CollectionSettingsChanged { settings, .. } => OrganizationView {
+            settings: *settings,
+            ..row
+        },
+        E::ApiKeySet { at, .. } => OrganizationView {
+            api_key_at: Some(*at),
+            ..row
+        },
+        E::Deleted { .. } => return None,
+    })
+}
+
+fn event_at(event: &OrganizationEvent) -> Timestamp {
+    domain::event::DomainEvent::at(event)
+}
+
+/// Reads a view as it lies in a column.
+pub(crate) fn read_view<V: serde::de::DeserializeOwned>(text: &str) -> Result<V, sqlx::Error> {
+    serde_json::from_str(text).map_err(|e| sqlx::Error::Decode(Box::new(e)))
+}
+
+/// A view as it lies in a column.
+pub(super) fn view<V: Serialize>(view: &V) -> String {
+    serde_json::to_string(view).expect("views hold nothing that JSON cannot")
+}
+
+/// Table `organization`.
+pub(crate) struct Organizations;
+
+impl Table for Organizations {
+    type Row = OrganizationView;
+    const SHAPE: Shape = Shape {
+        name: "organization",
+        columns: &[("organization_id", Kind::Uuid), ("view", Kind::Text)],
+    };
+    const OWNERS: &'static [Owner<OrganizationView>] = &[];
+
+    fn read(row: &PgRow) -> Result<(Uuid, OrganizationView), sqlx::Error> {
+        Ok((row.try_get(0)?, read_view(row.try_get(1)?)?))
+    }
+
+    fn write(key: Uuid, row: &OrganizationView, line: &mut Line) {
+        line.put(key).put(view(row).as_str());
+    }
+}

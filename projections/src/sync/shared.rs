@@ -1,0 +1,420 @@
+//! Questions about organizations, through the views of schema `read`.
+
+use super::{
+    account::{AccountView, Accounts},
+    cipher::{CipherLine, CipherRow, Ciphers, read_ids},
+    collection::{CollectionRow, Collections, GrantRow, Grants},
+    filing::{FilingRow, Filings},
+    group::{GroupPlaceRow, GroupPlaces, GroupRow, Groups},
+    membership::{MembershipRow, Memberships},
+    organization::{OrganizationView, Organizations, read_view},
+    policy::{Policies, PolicyRow},
+    read::select,
+};
+use crate::table::Table;
+use domain::{
+    id::{CipherId, CollectionId, FilingId, GroupId, MembershipId, OrganizationId, UserId},
+    organization::{
+        access::Standing,
+        grant::{Grantee, Rights},
+        role::Role,
+    },
+};
+use futures::{Stream, TryStreamExt};
+use sqlx::{PgConnection, PgExecutor, Postgres, Row, postgres::PgRow, query::Query};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+type Statement = Query<'static, Postgres, sqlx::postgres::PgArguments>;
+
+/// All rows of a statement over whole rows of a table.
+async fn all<T: Table>(
+    connection: impl PgExecutor<'_>,
+    statement: Statement,
+) -> Result<Vec<(Uuid, T::Row)>, sqlx::Error> {
+    statement.fetch_all(connection).await?.iter().map(T::read).collect()
+}
+
+/// The first row of such a statement.
+async fn one<T: Table>(
+    connection: impl PgExecutor<'_>,
+    statement: Statement,
+) -> Result<Option<(Uuid, T::Row)>, sqlx::Error> {
+    statement
+        .fetch_optional(connection)
+        .await?
+        .as_ref()
+        .map(T::read)
+        .transpose()
+}
+
+/// An organization.
+///
+/// # Errors
+/// Whatever the database says; so for all functions here.
+pub async fn organization(
+    connection: impl PgExecutor<'_>,
+    id: OrganizationId,
+) -> Result<Option<OrganizationView>, sqlx::Error> {
+    let statement = sqlx::query(select::<Organizations>("where organization_id = $1")).bind(id.0);
+    Ok(one::<Organizations>(connection, statement).await?.map(|(_, row)| row))
+}
+
+/// The memberships of a person that are accepted at least, with their organizations, oldest first.
+pub async fn memberships_of(
+    connection: impl PgExecutor<'_>,
+    user: UserId,
+) -> Result<Vec<(MembershipId, MembershipRow, OrganizationView)>, sqlx::Error> {
+    let names = Memberships::SHAPE.columns.iter().map(|(name, _)| format!("m.{name}"));
+    let statement = format!(
+        "select {}, o.view from read.membership m join read.organization o using (organization_id)
+         where m.user_id = $1 order by m.created_at, m.membership_id",
+        names.collect::<Vec<_>>().join(", ")
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(user.0)
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let (id, membership) = Memberships::read(row)?;
+            let view = read_view(row.try_get(Memberships::SHAPE.columns.len())?)?;
+            Ok((MembershipId(id), membership, view))
+        })
+        .collect()
+}
+
+/// Some accounts.
+pub async fn accounts(
+    connection: impl PgExecutor<'_>,
+    users: &[UserId],
+) -> Result<Vec<(UserId, AccountView)>, sqlx::Error> {
+    let ids: Vec<Uuid> = users.iter().map(|id| id.0).collect();
+    let statement = sqlx::query(select::<Accounts>("where user_id = any($1)")).bind(ids);
+    let rows = all::<Accounts>(connection, statement).await?;
+    Ok(rows.into_iter().map(|(id, row)| (UserId(id), row)).collect())
+}
+
+/// The memberships of an organization, oldest first.
+pub async fn members_of(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<(MembershipId, MembershipRow)>, sqlx::Error> {
+    let statement = sqlx::query(select::<Memberships>(
+        "where organization_id = $1 order by created_at, membership_id",
+    ));
+    let rows = all::<Memberships>(connection, statement.bind(organization.0)).await?;
+    Ok(rows.into_iter().map(|(id, row)| (MembershipId(id), row)).collect())
+}
+
+/// One membership.
+pub async fn membership(
+    connection: impl PgExecutor<'_>,
+    id: MembershipId,
+) -> Result<Option<MembershipRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Memberships>("where membership_id = $1")).bind(id.0);
+    Ok(one::<Memberships>(connection, statement).await?.map(|(_, row)| row))
+}
+
+/// The collections of an organization, oldest first.
+pub async fn collections_of(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<(CollectionId, CollectionRow)>, sqlx::Error> {
+    let statement = sqlx::query(select::<Collections>(
+        "where organization_id = $1 order by created_at, collection_id",
+    ));
+    let rows = all::<Collections>(connection, statement.bind(organization.0)).await?;
+    Ok(rows.into_iter().map(|(id, row)| (CollectionId(id), row)).collect())
+}
+
+/// Some collections.
+pub async fn collections(
+    connection: impl PgExecutor<'_>,
+    ids: &[CollectionId],
+) -> Result<Vec<(CollectionId, CollectionRow)>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let statement = sqlx::query(select::<Collections>(
+        "where collection_id = any($1) order by created_at, collection_id",
+    ));
+    let rows = all::<Collections>(connection, statement.bind(ids)).await?;
+    Ok(rows.into_iter().map(|(id, row)| (CollectionId(id), row)).collect())
+}
+
+/// All grants of an organization.
+pub async fn grants_of(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<GrantRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Grants>("where organization_id = $1 order by grant_id"));
+    let rows = all::<Grants>(connection, statement.bind(organization.0)).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The grants in one collection.
+pub async fn grants_in(
+    connection: impl PgExecutor<'_>,
+    collection: CollectionId,
+) -> Result<Vec<GrantRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Grants>("where collection_id = $1 order by grant_id"));
+    let rows = all::<Grants>(connection, statement.bind(collection.0)).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// What a member or a group has of its own.
+pub async fn grants_to(connection: impl PgExecutor<'_>, to: Grantee) -> Result<Vec<GrantRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Grants>("where grantee_id = $1 order by grant_id"));
+    let rows = all::<Grants>(connection, statement.bind(to.id())).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The groups of an organization, oldest first.
+pub async fn groups_of(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<(GroupId, GroupRow)>, sqlx::Error> {
+    let statement = sqlx::query(select::<Groups>(
+        "where organization_id = $1 order by created_at, group_id",
+    ));
+    let rows = all::<Groups>(connection, statement.bind(organization.0)).await?;
+    Ok(rows.into_iter().map(|(id, row)| (GroupId(id), row)).collect())
+}
+
+/// One group.
+pub async fn group(connection: impl PgExecutor<'_>, id: GroupId) -> Result<Option<GroupRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Groups>("where group_id = $1")).bind(id.0);
+    Ok(one::<Groups>(connection, statement).await?.map(|(_, row)| row))
+}
+
+/// Who is in which group of an organization.
+pub async fn places_of(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<GroupPlaceRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<GroupPlaces>("where organization_id = $1 order by place_id"));
+    let rows = all::<GroupPlaces>(connection, statement.bind(organization.0)).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Who is in a group.
+pub async fn places_in(connection: impl PgExecutor<'_>, group: GroupId) -> Result<Vec<GroupPlaceRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<GroupPlaces>("where group_id = $1 order by place_id"));
+    let rows = all::<GroupPlaces>(connection, statement.bind(group.0)).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The groups a member is in.
+pub async fn places_with(
+    connection: impl PgExecutor<'_>,
+    member: MembershipId,
+) -> Result<Vec<GroupPlaceRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<GroupPlaces>("where membership_id = $1 order by place_id"));
+    let rows = all::<GroupPlaces>(connection, statement.bind(member.0)).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The policies of some organizations that were ever set, by kind.
+pub async fn policies_of(
+    connection: impl PgExecutor<'_>,
+    organizations: &[OrganizationId],
+) -> Result<Vec<(Uuid, PolicyRow)>, sqlx::Error> {
+    let ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
+    let statement = sqlx::query(select::<Policies>(
+        "where organization_id = any($1) order by organization_id, kind",
+    ));
+    all::<Policies>(connection, statement.bind(ids)).await
+}
+
+/// How a person files items of organizations.
+pub async fn filings_of(connection: impl PgExecutor<'_>, user: UserId) -> Result<Vec<FilingRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Filings>("where user_id = $1")).bind(user.0);
+    let rows = all::<Filings>(connection, statement).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// How a person files one item of an organization.
+pub async fn filing(
+    connection: impl PgExecutor<'_>,
+    user: UserId,
+    cipher: CipherId,
+) -> Result<Option<FilingRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Filings>("where filing_id = $1")).bind(FilingId::of(user, cipher).0);
+    Ok(one::<Filings>(connection, statement).await?.map(|(_, row)| row))
+}
+
+/// Rights of a person in the collections of all organizations they are confirmed in: their own and their groups', the more
+/// of each. Only collections that are there, of groups that are there.
+const RIGHTS: &str =
+    "select m.organization_id, c.collection_id, bool_and(g.read_only), bool_and(g.hide_passwords), bool_or(g.manage)
+     from read.membership m
+     join lateral (
+       select collection_id, read_only, hide_passwords, manage from read.collection_grant
+       where grantee_id = m.membership_id
+       union all
+       select r.collection_id, r.read_only, r.hide_passwords, r.manage
+       from read.group_member p join read.collection_grant r on r.grantee_id = p.group_id
+       where p.membership_id = m.membership_id) g on true
+     join read.collection c using (collection_id)
+     where m.user_id = $1 and m.active and c.organization_id = m.organization_id
+       and ($2::uuid is null or m.organization_id = $2) and ($3::uuid[] is null or c.collection_id = any($3))
+     group by 1, 2";
+
+fn rights(row: &PgRow) -> Result<(OrganizationId, CollectionId, Rights), sqlx::Error> {
+    Ok((
+        OrganizationId(row.try_get(0)?),
+        CollectionId(row.try_get(1)?),
+        Rights {
+            read_only: row.try_get(2)?,
+            hide_passwords: row.try_get(3)?,
+            manage: row.try_get(4)?,
+        },
+    ))
+}
+
+/// What a person may do in every collection they have rights in.
+pub async fn all_rights(
+    connection: impl PgExecutor<'_>,
+    user: UserId,
+) -> Result<HashMap<CollectionId, Rights>, sqlx::Error> {
+    let statement = sqlx::query(RIGHTS)
+        .bind(user.0)
+        .bind(None::<Uuid>)
+        .bind(None::<Vec<Uuid>>);
+    let rows = statement.fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| rights(row).map(|(_, collection, rights)| (collection, rights)))
+        .collect()
+}
+
+/// Which collections a question about somebody's standing is about.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'c> {
+    /// None: what the role says is enough.
+    Role,
+    /// These.
+    Collections(&'c [CollectionId]),
+    /// All of the organization.
+    All,
+}
+
+/// Where somebody stands in an organization; `None` if they are not confirmed there.
+pub async fn standing(
+    connection: &mut PgConnection,
+    user: UserId,
+    organization: OrganizationId,
+    about: About<'_>,
+) -> Result<Option<Standing>, sqlx::Error> {
+    let row = sqlx::query(
+        "select m.membership_id, m.role, m.view, o.view from read.membership m join read.organization o using (organization_id)
+         where m.user_id = $1 and m.organization_id = $2 and m.active",
+    )
+    .bind(user.0)
+    .bind(organization.0)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let view: super::membership::MembershipView = read_view(row.try_get(2)?)?;
+    let of: OrganizationView = read_view(row.try_get(3)?)?;
+    let number: i16 = row.try_get(1)?;
+    let role = Role::from_number(i64::from(number), view.permissions);
+    let role = role.ok_or_else(|| sqlx::Error::Decode(format!("role {number}").into()))?;
+    let wanted: Option<Vec<Uuid>> = match about {
+        About::Role => Some(vec![]),
+        About::Collections(ids) => Some(ids.iter().map(|id| id.0).collect()),
+        About::All => None,
+    };
+    let mut found = HashMap::new();
+    if wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
+        let statement = sqlx::query(RIGHTS).bind(user.0).bind(organization.0).bind(wanted);
+        for row in statement.fetch_all(connection).await? {
+            let (_, collection, rights) = rights(&row)?;
+            found.insert(collection, rights);
+        }
+    }
+    Ok(Some(Standing {
+        user,
+        organization,
+        membership: MembershipId(row.try_get(0)?),
+        role,
+        settings: of.settings,
+        rights: found,
+    }))
+}
+
+/// An item of an organization in a list, as the database sent it.
+#[derive(Debug)]
+pub struct SharedCipher(PgRow);
+
+impl SharedCipher {
+    /// Its id.
+    pub fn id(&self) -> Result<CipherId, sqlx::Error> {
+        self.0.try_get(5).map(CipherId)
+    }
+
+    /// The organization it belongs to.
+    pub fn organization(&self) -> Result<OrganizationId, sqlx::Error> {
+        self.0.try_get(6).map(OrganizationId)
+    }
+
+    /// The collections it is in; some of them may be gone.
+    pub fn collections(&self) -> Result<impl Iterator<Item = CollectionId> + '_, sqlx::Error> {
+        Ok(read_ids(self.0.try_get(7)?).map(CollectionId))
+    }
+
+    /// What it is.
+    pub fn line(&self) -> Result<CipherLine<'_>, sqlx::Error> {
+        CipherLine::read(&self.0)
+    }
+}
+
+const SHARED: &str = "content, frame, folder_id, favorite, archived_at, cipher_id, owner_id, collections";
+
+/// The items of organizations that are in some of `collections`, up to `kinds`; oldest first.
+pub fn ciphers_in<'c>(
+    connection: &'c mut PgConnection,
+    collections: &[CollectionId],
+    kinds: i16,
+) -> impl Stream<Item = Result<SharedCipher, sqlx::Error>> + Send + use<'c> {
+    let ids: Vec<Uuid> = collections.iter().map(|id| id.0).collect();
+    let statement = format!(
+        "select {SHARED} from read.cipher where shared and collection_ids && $1 and kind <= $2
+         order by created_at, cipher_id"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(ids)
+        .bind(kinds)
+        .fetch(connection)
+        .map_ok(SharedCipher)
+}
+
+/// All items of an organization, oldest first.
+pub fn ciphers_of(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> impl Stream<Item = Result<SharedCipher, sqlx::Error>> + Send + '_ {
+    let statement =
+        format!("select {SHARED} from read.cipher where owner_id = $1 and shared order by created_at, cipher_id");
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(organization.0)
+        .fetch(connection)
+        .map_ok(SharedCipher)
+}
+
+/// The ids of all items of an organization.
+pub async fn cipher_ids_of(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<CipherId>, sqlx::Error> {
+    let ids: Vec<Uuid> =
+        sqlx::query_scalar("select cipher_id from read.cipher where owner_id = $1 and shared order by cipher_id")
+            .bind(organization.0)
+            .fetch_all(connection)
+            .await?;
+    Ok(ids.into_iter().map(CipherId).collect())
+}
+
+/// One item, whosever it is.
+pub async fn cipher(connection: impl PgExecutor<'_>, id: CipherId) -> Result<Option<CipherRow>, sqlx::Error> {
+    let statement = sqlx::query(select::<Ciphers>("where cipher_id = $1")).bind(id.0);
+    Ok(one::<Ciphers>(connection, statement).await?.map(|(_, row)| row))
+}

@@ -1,0 +1,131 @@
+//! Organizations as their members see them.
+
+pub mod collection;
+pub mod group;
+pub mod item;
+pub mod member;
+pub mod policy;
+pub mod wire;
+
+use crate::{ReadApi, unavailable};
+use axum::{Json, extract::State};
+use domain::{
+    id::{MembershipId, OrganizationId, UserId},
+    organization::access::Standing,
+};
+use projections::sync::{
+    membership::MembershipRow,
+    organization::OrganizationView,
+    shared::{self, About},
+};
+use serde_json::Value;
+use web::{Answer, Caller, List, PathId, Problem, Routes};
+
+/// The routes.
+pub fn routes() -> Routes<ReadApi> {
+    Routes::new()
+        .get("/organizations", list)
+        .get("/organizations/{id}", one)
+        .get("/organizations/{id}/keys", keys)
+        .get("/organizations/{id}/public-key", public_key)
+        .get("/organizations/{id}/auto-enroll-status", auto_enroll_status)
+        .get("/accounts/organizations", list)
+        .merge(collection::routes())
+        .merge(group::routes())
+        .merge(item::routes())
+        .merge(member::routes())
+        .merge(policy::routes())
+}
+
+/// A membership of a person, and the organization it is in.
+pub type Membership = (MembershipId, MembershipRow, OrganizationView);
+
+impl ReadApi {
+    /// The memberships of a person, oldest first: those who are invited, accepted and revoked too.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn memberships_of(&self, user: UserId) -> Answer<Vec<Membership>> {
+        shared::memberships_of(self.fresh(user).await?, user)
+            .await
+            .map_err(unavailable)
+    }
+
+    /// Where the caller stands in an organization.
+    ///
+    /// # Errors
+    /// 404 if they are not confirmed there, 503 if it cannot be told.
+    pub async fn standing(&self, caller: &Caller, organization: OrganizationId, about: About<'_>) -> Answer<Standing> {
+        let pool = self.fresh(caller.id).await?;
+        let mut connection = pool.acquire().await.map_err(unavailable)?;
+        let found = shared::standing(&mut connection, caller.id, organization, about).await;
+        found.map_err(unavailable)?.ok_or_else(Problem::not_found)
+    }
+
+    /// An organization.
+    ///
+    /// # Errors
+    /// 404 if there is none, 503 if the database cannot be asked.
+    pub async fn organization(&self, user: UserId, id: OrganizationId) -> Answer<OrganizationView> {
+        let found = shared::organization(self.fresh(user).await?, id).await;
+        found.map_err(unavailable)?.ok_or_else(Problem::not_found)
+    }
+}
+
+/// `GET /organizations`, and `GET /accounts/organizations`: those the caller is confirmed in.
+async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<List<Value>>> {
+    let memberships = api.memberships_of(caller.id).await?;
+    Ok(Json(List::of(wire::profile_organizations(&memberships))))
+}
+
+/// `GET /organizations/{id}`.
+async fn one(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
+    if !api.standing(&caller, id.0, About::Role).await?.is_owner() {
+        return Err(Problem::forbidden());
+    }
+    Ok(Json(wire::organization(
+        id.0,
+        &api.organization(caller.id, id.0).await?,
+    )))
+}
+
+/// `GET /organizations/{id}/keys`: for whoever wants to seal something for it.
+async fn keys(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
+    let found = api.organization(caller.id, id.0).await?;
+    Ok(Json(serde_json::json!({
+        "object": "organizationPublicKey",
+        "publicKey": found.public_key,
+    })))
+}
+
+/// `GET /organizations/{id}/public-key`.
+async fn public_key(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
+    keys(caller, State(api), id).await
+}
+
+/// `GET /organizations/{id}/auto-enroll-status`: whether new members are enrolled in account recovery as they come.
+async fn auto_enroll_status(
+    caller: Caller,
+    State(api): State<ReadApi>,
+    id: PathId<OrganizationId>,
+) -> Answer<Json<Value>> {
+    let known = api.memberships_of(caller.id).await?;
+    if !known.iter().any(|(_, membership, _)| membership.organization == id.0) {
+        return Err(Problem::not_found());
+    }
+    let policies = shared::policies_of(api.fresh(caller.id).await?, &[id.0])
+        .await
+        .map_err(unavailable)?;
+    let enrolls = policies.iter().any(|(_, policy)| {
+        policy.kind == 8
+            && policy.enabled
+            && policy.data.as_deref().is_some_and(|data| {
+                serde_json::from_str::<Value>(data).is_ok_and(|data| data["autoEnrollEnabled"] == true)
+            })
+    });
+    Ok(Json(serde_json::json!({
+        "object": "organizationAutoEnrollStatus",
+        "id": id.0,
+        "resetPasswordEnabled": enrolls,
+    })))
+}

@@ -1,0 +1,73 @@
+//! Two people with the official client share an item in an organization.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use tests::cli::{Cli, Version};
+use tests::client::vault::id;
+use tests::server::Server;
+
+use super::journey;
+use crate::organization::{accept, invite};
+
+fn encoded(value: &Value) -> String {
+    STANDARD.encode(value.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_is_moved_into_an_organization_and_seen_by_another_member() {
+    let server = Server::shared().await;
+    let (ann, anns) = journey::member(server, "cli-ann").await;
+    let (ben, bens) = journey::member(server, "cli-ben").await;
+    let organization = anns.found(&ann, "Command Line Works").await;
+
+    let mut cli = Cli::new(Version::Current, server).await;
+    cli.login(&ann).await;
+    let known = cli.list("organizations", &[]).await;
+    assert_eq!((known.len(), &known[0]["id"]), (1, &json!(organization.id)));
+    let own = id(&anns.membership(&organization, &ann.email).await);
+    let made = json!({
+        "organizationId": organization.id, "name": "Made by the client", "externalId": null, "groups": [],
+        "users": [{"id": own, "readOnly": false, "hidePasswords": false, "manage": true}],
+    });
+    let at = ["--organizationid", organization.id.as_str()];
+    let collection = cli
+        .ok(&["create", "org-collection", &encoded(&made), at[0], at[1]])
+        .await;
+    let collection = journey::text(&collection, "id");
+    let item = anns.create_login(&ann, "For both").await;
+    cli.ok(&["sync"]).await;
+    cli.ok(&["move", &item, &organization.id, &encoded(&json!([collection]))])
+        .await;
+    assert_eq!(anns.details(&item).await["collectionIds"], json!([collection]));
+
+    let rights = json!({"id": collection, "readOnly": true, "hidePasswords": false, "manage": false});
+    let membership = invite(&anns, &organization, &ben, 2, &[rights]).await;
+    accept(server, &bens, &organization, &ben, &membership).await;
+    let members = cli.list("org-members", &at).await;
+    assert!(
+        members
+            .iter()
+            .any(|member| member["email"] == ben.email.as_str() && member["status"] == 1),
+        "{members:?}"
+    );
+    cli.ok(&["confirm", "org-member", &id(&membership), at[0], at[1]]).await;
+
+    let mut other = Cli::new(Version::Current, server).await;
+    other.login(&ben).await;
+    assert_eq!(other.ok(&["get", "password", &item]).await["data"], "hunter2");
+    let seen = other.ok(&["get", "item", &item]).await;
+    assert_eq!(
+        (&seen["name"], &seen["organizationId"]),
+        (&json!("For both"), &json!(organization.id))
+    );
+    assert_eq!(other.list("collections", &[]).await.len(), 1);
+    let mut edited = seen.clone();
+    edited["name"] = json!("Taken");
+    other.refused(&["edit", "item", &item, &encoded(&edited)]).await;
+
+    anns.delete(&organization.path(&format!("users/{}", id(&membership))))
+        .await
+        .ok_empty();
+    other.ok(&["sync"]).await;
+    assert_eq!(other.list("items", &[]).await, Vec::<Value>::new());
+}

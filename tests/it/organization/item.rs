@@ -1,0 +1,152 @@
+//! Items of organizations: what collections give, and what they do not.
+
+use serde_json::json;
+use tests::client::item::{self, Kind};
+use tests::client::organization::Organization;
+use tests::client::vault::{find, id};
+use tests::server::Server;
+
+use super::join;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_in_collections_are_rights_over_items() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("rights").await;
+    let organization = anns.found(&ann, "Rights").await;
+    let reading = Organization::selection(&organization.collection, [true, false, false]);
+    let (_, readers, reader) = join(server, &anns, &organization, "reader", 2, &[reading]).await;
+    let item = anns
+        .make_shared(&organization, "shared", &[&organization.collection])
+        .await;
+    let mut edit = item::request(&organization.key, Kind::Login, "edited");
+    edit["organizationId"] = json!(organization.id);
+    let path = format!("/api/ciphers/{item}");
+
+    readers.put(&path, &edit).await.refused(403, "permission");
+    readers
+        .put_empty(&format!("{path}/delete"))
+        .await
+        .refused(403, "permission");
+    readers.delete(&path).await.refused(403, "permission");
+    readers
+        .put(&format!("{path}/collections"), &json!({"collectionIds": []}))
+        .await
+        .refused(403, "permission");
+    readers.get(&format!("{path}/admin")).await.refused(404, "not found");
+    // filing is everybody's own
+    let folder = readers.post("/api/folders", &json!({"name": "2.AAAAAAAAAAAAAAAAAAAAAA==|AAAAAAAAAAAAAAAAAAAAAA==|AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="})).await.ok();
+    let filed = json!({"folderId": folder["id"], "favorite": true});
+    let answer = readers.put(&format!("{path}/partial"), &filed).await.ok();
+    assert_eq!(
+        (&answer["folderId"], &answer["favorite"]),
+        (&folder["id"], &json!(true))
+    );
+    let sync = readers.sync().await;
+    assert_eq!(find(&sync["ciphers"], &item).unwrap()["folderId"], folder["id"]);
+    assert_eq!(find(&anns.sync().await["ciphers"], &item).unwrap()["favorite"], false);
+
+    // more rights show at once
+    let body = json!({
+        "name": organization.key.seal("Default collection"), "groups": [],
+        "users": [Organization::selection(&reader, [false, false, false]),
+                  Organization::selection(&id(&anns.membership(&organization, &ann.email).await), [false, false, true])],
+    });
+    anns.put(
+        &organization.path(&format!("collections/{}", organization.collection)),
+        &body,
+    )
+    .await
+    .ok();
+    let edited = readers.put(&path, &edit).await.ok();
+    assert_eq!(edited["name"], edit["name"]);
+    assert_eq!(
+        find(&anns.sync().await["ciphers"], &item).unwrap()["name"],
+        edit["name"]
+    );
+    readers.put_empty(&format!("{path}/delete")).await.ok_empty();
+    assert!(anns.get(&path).await.ok()["deletedDate"].is_string());
+    readers.put_empty(&format!("{path}/restore")).await.ok();
+    assert!(anns.get(&path).await.ok()["deletedDate"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_personal_item_is_given_away_once() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("giving").await;
+    let organization = anns.found(&ann, "Giving").await;
+    let (ben, bens) = server.member("giving-stranger").await;
+    let item = anns.create_login(&ann, "mine").await;
+    let mut sealed = item::request(&organization.key, Kind::Login, "ours");
+    sealed["organizationId"] = json!(organization.id);
+    let body = |collections: &[&str]| json!({"cipher": sealed, "collectionIds": collections});
+    let path = format!("/api/ciphers/{item}/share");
+    anns.put(&path, &body(&[]))
+        .await
+        .refused(400, "at least one collection");
+    // somebody else's organization, somebody else's collection, somebody else's item
+    let theirs = bens.found(&ben, "Theirs").await;
+    let mut foreign = sealed.clone();
+    foreign["organizationId"] = json!(theirs.id);
+    anns.put(&path, &json!({"cipher": foreign, "collectionIds": [theirs.collection]}))
+        .await
+        .refused(404, "not found");
+    anns.put(&path, &body(&[&theirs.collection]))
+        .await
+        .refused(404, "not found");
+    bens.put(&path, &body(&[&organization.collection]))
+        .await
+        .refused(404, "not found");
+    assert!(anns.get(&format!("/api/ciphers/{item}")).await.ok()["organizationId"].is_null());
+
+    let shared = anns.put(&path, &body(&[&organization.collection])).await.ok();
+    assert_eq!(shared["organizationId"], organization.id.as_str());
+    assert_eq!(shared["name"], sealed["name"]);
+    anns.put(&path, &body(&[&organization.collection]))
+        .await
+        .refused(404, "not found");
+
+    let second = anns.make_collection(&organization, "Second", &[]).await;
+    let moved = anns
+        .put(
+            &format!("/api/ciphers/{item}/collections_v2"),
+            &json!({"collectionIds": [second]}),
+        )
+        .await
+        .ok();
+    assert_eq!(moved["unavailable"], true, "nobody gave ann rights in it: {moved}");
+    let all = anns
+        .get(&format!(
+            "/api/ciphers/organization-details?organizationId={}",
+            organization.id
+        ))
+        .await
+        .ok();
+    assert_eq!(find(&all["data"], &item).unwrap()["collectionIds"], json!([second]));
+    bens.get(&format!(
+        "/api/ciphers/organization-details?organizationId={}",
+        organization.id
+    ))
+    .await
+    .refused(404, "not found");
+    // the collection goes, the item stays where all are looked after
+    anns.delete(&organization.path(&format!("collections/{second}")))
+        .await
+        .ok_empty();
+    let all = anns
+        .get(&format!(
+            "/api/ciphers/organization-details?organizationId={}",
+            organization.id
+        ))
+        .await
+        .ok();
+    assert_eq!(find(&all["data"], &item).unwrap()["collectionIds"], json!([]));
+    anns.delete(&format!("/api/ciphers/{item}/admin")).await.ok_empty();
+    let all = anns
+        .get(&format!(
+            "/api/ciphers/organization-details?organizationId={}",
+            organization.id
+        ))
+        .await
+        .ok();
+    assert!(find(&all["data"], &item).is_none());
+}

@@ -1,0 +1,249 @@
+//! Members: invitations, acceptance, confirmation, roles, the end.
+
+mod bulk;
+mod join;
+mod rules;
+
+use super::access::{Selection, collections, role};
+use crate::{WriteApi, account::check::Checks};
+use axum::extract::State;
+use commands::{
+    organization::member::{
+        Access, ChangeMember, ConfirmMember, EndMembership, InviteAgain, RestoreMember, RevokeMember,
+    },
+    ports::About,
+};
+use domain::{
+    crypto::EncString,
+    id::{CollectionId, GroupId, MembershipId, OrganizationId},
+    organization::{grant::Grantee, role::Permissions},
+};
+use projections::sync::shared;
+use read_api::unavailable;
+use serde::Deserialize;
+use web::{Answer, Body, Caller, PathId, PathIds, Problem, Routes};
+
+/// The routes.
+pub fn routes() -> Routes<WriteApi> {
+    Routes::new()
+        .post("/organizations/{id}/users/{member}/reinvite", invite_again)
+        .post("/organizations/{id}/users/{member}/confirm", confirm)
+        .put_or_post("/organizations/{id}/users/{member}", change)
+        .delete("/organizations/{id}/users/{member}", remove)
+        .post("/organizations/{id}/users/{member}/remove", remove)
+        .put("/organizations/{id}/users/{member}/revoke", revoke)
+        .patch("/organizations/{id}/users/{member}/revoke", revoke)
+        .put("/organizations/{id}/users/{member}/restore", restore)
+        .patch("/organizations/{id}/users/{member}/restore", restore)
+        .put("/organizations/{id}/users/{member}/restore/vnext", restore)
+        .post("/organizations/{id}/leave", leave)
+        .merge(join::routes())
+        .merge(bulk::routes())
+}
+
+/// `POST /organizations/{id}/users/{member}/reinvite`.
+async fn invite_again(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, MembershipId>,
+) -> Answer<()> {
+    let by = app.standing(&caller, ids.0, About::Role).await?;
+    app.change_in(&caller, ids.0, &InviteAgain { by, membership: ids.1 })
+        .await?;
+    Ok(())
+}
+
+/// `OrganizationUserConfirmRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfirmRequest {
+    key: Option<String>,
+    default_user_collection_name: Option<String>,
+}
+
+/// `POST /organizations/{id}/users/{member}/confirm`.
+async fn confirm(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, MembershipId>,
+    Body(request): Body<ConfirmRequest>,
+) -> Answer<()> {
+    let mut checks = Checks::new();
+    let key = checks.sealed("Key", request.key);
+    let name = super::profile::sealed_name(
+        "DefaultUserCollectionName",
+        request.default_user_collection_name,
+        &mut checks,
+    );
+    checks.done()?;
+    let Some(key) = key else {
+        return Err(Problem::field("Key", "The Key field is required."));
+    };
+    confirm_one(&app, &caller, ids.0, ids.1, key, name).await
+}
+
+async fn confirm_one(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    membership: MembershipId,
+    key: EncString,
+    own_collection: Option<EncString>,
+) -> Answer<()> {
+    let by = app.standing(caller, organization, About::Role).await?;
+    let rules = rules::of(app, caller, organization).await?;
+    let pool = app.read.fresh(caller.id).await?;
+    let row = shared::membership(pool, membership).await.map_err(unavailable)?;
+    let user = row.and_then(|row| row.user);
+    let command = ConfirmMember {
+        by,
+        membership,
+        key,
+        forbidden: match user {
+            Some(user) => rules.forbids(app, caller, user).await?,
+            None => None,
+        },
+        own_collection: own_collection
+            .filter(|_| rules.data_ownership)
+            .map(|name| (CollectionId(app.executor.new_id()), name)),
+    };
+    app.change_in(caller, organization, &command).await?;
+    Ok(())
+}
+
+/// `OrganizationUserUpdateRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChangeRequest {
+    r#type: Option<i64>,
+    #[serde(default)]
+    access_secrets_manager: bool,
+    permissions: Option<Permissions>,
+    collections: Option<Vec<Selection>>,
+    groups: Option<Vec<GroupId>>,
+}
+
+/// `PUT /organizations/{id}/users/{member}`, and `POST` for older clients.
+async fn change(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, MembershipId>,
+    Body(request): Body<ChangeRequest>,
+) -> Answer<()> {
+    let by = app.standing(&caller, ids.0, About::Role).await?;
+    let mut checks = Checks::new();
+    let role = role(request.r#type, request.permissions, &mut checks);
+    let collections = collections("Collections", request.collections, &mut checks);
+    if request
+        .groups
+        .as_ref()
+        .is_some_and(|groups| groups.len() > super::access::MAX_NAMED)
+    {
+        checks.wrong("Groups", "Too many groups.");
+    }
+    checks.done()?;
+    let pool = app.read.fresh(caller.id).await?;
+    let grants = shared::grants_to(pool, Grantee::Member(ids.1))
+        .await
+        .map_err(unavailable)?;
+    let places = shared::places_with(pool, ids.1).await.map_err(unavailable)?;
+    let command = ChangeMember {
+        by,
+        membership: ids.1,
+        role,
+        secrets_manager: request.access_secrets_manager,
+        present: Access {
+            collections: grants.into_iter().map(|row| (row.collection, row.rights)).collect(),
+            groups: places.into_iter().map(|row| row.group).collect(),
+        },
+        collections,
+        groups: request.groups.map(|groups| groups.into_iter().collect()),
+    };
+    app.change_in(&caller, ids.0, &command).await?;
+    Ok(())
+}
+
+async fn end_one(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    membership: MembershipId,
+) -> Answer<()> {
+    let by = app.standing(caller, organization, About::Role).await?;
+    let command = EndMembership {
+        organization,
+        membership,
+        by: Some(by),
+        user: caller.id,
+    };
+    app.change_in(caller, organization, &command).await?;
+    Ok(())
+}
+
+/// `DELETE /organizations/{id}/users/{member}`, and `POST …/remove` for older clients.
+async fn remove(caller: Caller, State(app): State<WriteApi>, ids: PathIds<OrganizationId, MembershipId>) -> Answer<()> {
+    end_one(&app, &caller, ids.0, ids.1).await
+}
+
+/// `POST /organizations/{id}/leave`: whoever has a membership, even one that was never confirmed.
+async fn leave(caller: Caller, State(app): State<WriteApi>, id: PathId<OrganizationId>) -> Answer<()> {
+    let memberships = app.read.memberships_of(caller.id).await?;
+    let mine = memberships.iter().find(|(_, row, _)| row.organization == id.0);
+    let (membership, ..) = mine.ok_or_else(Problem::not_found)?;
+    let command = EndMembership {
+        organization: id.0,
+        membership: *membership,
+        by: None,
+        user: caller.id,
+    };
+    app.change_in(&caller, id.0, &command).await?;
+    Ok(())
+}
+
+async fn revoke_one(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    membership: MembershipId,
+) -> Answer<()> {
+    let by = app.standing(caller, organization, About::Role).await?;
+    app.change_in(caller, organization, &RevokeMember { by, membership })
+        .await?;
+    Ok(())
+}
+
+/// `PUT /organizations/{id}/users/{member}/revoke`, and `PATCH` for older clients.
+async fn revoke(caller: Caller, State(app): State<WriteApi>, ids: PathIds<OrganizationId, MembershipId>) -> Answer<()> {
+    revoke_one(&app, &caller, ids.0, ids.1).await
+}
+
+async fn restore_one(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    membership: MembershipId,
+) -> Answer<()> {
+    let by = app.standing(caller, organization, About::Role).await?;
+    let rules = rules::of(app, caller, organization).await?;
+    let pool = app.read.fresh(caller.id).await?;
+    let row = shared::membership(pool, membership).await.map_err(unavailable)?;
+    let command = RestoreMember {
+        by,
+        membership,
+        forbidden: match row.and_then(|row| row.user) {
+            Some(user) => rules.forbids(app, caller, user).await?,
+            None => None,
+        },
+    };
+    app.change_in(caller, organization, &command).await?;
+    Ok(())
+}
+
+/// `PUT /organizations/{id}/users/{member}/restore`, and its sisters.
+async fn restore(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, MembershipId>,
+) -> Answer<()> {
+    restore_one(&app, &caller, ids.0, ids.1).await
+}

@@ -1,0 +1,65 @@
+//! Policies.
+
+use crate::WriteApi;
+use axum::{Json, extract::State};
+use commands::{organization::policy::SetPolicy, ports::About};
+use domain::id::{OrganizationId, PolicyId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use web::{Answer, Body, Caller, PathIds, Problem, Routes};
+
+/// The routes.
+pub fn routes() -> Routes<WriteApi> {
+    Routes::new().put("/organizations/{id}/policies/{kind}", set)
+}
+
+/// The most bytes of what a policy asks for.
+const MAX_DATA: usize = 20_000;
+
+/// `PolicyRequestModel`; newer clients wrap it as `SavePolicyRequest`.
+#[derive(Debug, Deserialize)]
+struct PolicyRequest {
+    enabled: Option<bool>,
+    data: Option<Value>,
+    policy: Option<Box<PolicyRequest>>,
+}
+
+/// `PUT /organizations/{id}/policies/{kind}`.
+async fn set(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, u8>,
+    Body(request): Body<PolicyRequest>,
+) -> Answer<Json<Value>> {
+    let by = app.standing(&caller, ids.0, About::Role).await?;
+    let request = match request.policy {
+        Some(wrapped) => *wrapped,
+        None => request,
+    };
+    let Some(enabled) = request.enabled else {
+        return Err(Problem::field("Enabled", "The Enabled field is required."));
+    };
+    let data = request.data.filter(|data| !data.is_null());
+    if data
+        .as_ref()
+        .is_some_and(|data| !data.is_object() || data.to_string().len() > MAX_DATA)
+    {
+        return Err(Problem::field("Data", "Data is not an object, or too large."));
+    }
+    let command = SetPolicy {
+        by,
+        kind: ids.1,
+        enabled,
+        data,
+    };
+    let done = app.change_in(&caller, ids.0, &command).await?;
+    Ok(Json(json!({
+        "object": "policy",
+        "id": PolicyId::of(ids.0, ids.1),
+        "organizationId": ids.0,
+        "type": ids.1,
+        "data": done.value.data,
+        "enabled": done.value.enabled,
+        "revisionDate": done.value.set.map(|at| at.iso()),
+    })))
+}
