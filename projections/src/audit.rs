@@ -1,5 +1,6 @@
 //! The audit log: the same events, read another way.
 
+mod organization;
 pub mod read;
 pub mod record;
 
@@ -27,7 +28,7 @@ impl Projector for AuditProjector {
     }
 
     fn version(&self) -> i32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {

@@ -1,5 +1,6 @@
 //! What an event says to compliance people: a pure map.
 
+use super::organization;
 use domain::{
     account::{
         address::{EmailAddress, EmailAddressEvent},
@@ -10,9 +11,18 @@ use domain::{
     event::{Aggregate, DecodeError, DomainEvent, Position, StoredEvent},
     id::{CipherId, DeviceId, FolderId, UserId},
     meta::{Actor, Meta, Origin},
+    organization::{
+        collection::Collection,
+        grant::Grant,
+        group::{Group, GroupPlace},
+        membership::Membership,
+        policy::Policy,
+        profile::Organization,
+    },
     time::Timestamp,
     vault::{
         cipher::{Cipher, CipherEvent},
+        filing::{Filing, FilingEvent},
         folder::{Folder, FolderEvent},
     },
 };
@@ -79,17 +89,17 @@ fn number<S: serde::Serializer>(position: &Position, s: S) -> Result<S::Ok, S::E
 }
 
 /// What the payload says: type, time, whom and what it is about.
-struct Said {
-    kind: Option<i32>,
-    at: Timestamp,
-    user: Option<UserId>,
-    cipher: Option<CipherId>,
-    folder: Option<FolderId>,
-    detail: Value,
+pub(super) struct Said {
+    pub kind: Option<i32>,
+    pub at: Timestamp,
+    pub user: Option<UserId>,
+    pub cipher: Option<CipherId>,
+    pub folder: Option<FolderId>,
+    pub detail: Value,
 }
 
 impl Said {
-    fn of(kind: Option<i32>, at: Timestamp) -> Self {
+    pub fn of(kind: Option<i32>, at: Timestamp) -> Self {
         Self {
             kind,
             at,
@@ -116,6 +126,14 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
         Activity::CATEGORY => activity(UserId(id), &decode::<Activity>(stored)?),
         Cipher::CATEGORY => cipher(CipherId(id), &decode::<Cipher>(stored)?),
         Folder::CATEGORY => folder(FolderId(id), &decode::<Folder>(stored)?),
+        Filing::CATEGORY => filing(&decode::<Filing>(stored)?),
+        Organization::CATEGORY => organization::profile(id, &decode::<Organization>(stored)?),
+        Membership::CATEGORY => organization::membership(id, &decode::<Membership>(stored)?),
+        Collection::CATEGORY => organization::collection(id, &decode::<Collection>(stored)?),
+        Grant::CATEGORY => organization::grant(id, &decode::<Grant>(stored)?),
+        Group::CATEGORY => organization::group(id, &decode::<Group>(stored)?),
+        GroupPlace::CATEGORY => organization::place(id, &decode::<GroupPlace>(stored)?),
+        Policy::CATEGORY => organization::policy(id, &decode::<Policy>(stored)?),
         EmailAddress::CATEGORY => match address(&decode::<EmailAddress>(stored)?) {
             Some(said) => said,
             None => return Ok(vec![]),
@@ -273,6 +291,23 @@ fn folder(id: FolderId, event: &FolderEvent) -> Said {
         user,
         folder: Some(id),
         ..Said::of(None, event.at())
+    }
+}
+
+fn filing(event: &FilingEvent) -> Said {
+    let FilingEvent::Filed {
+        user,
+        cipher,
+        folder,
+        favorite,
+        at,
+        ..
+    } = event;
+    Said {
+        user: Some(*user),
+        cipher: Some(*cipher),
+        detail: json!({ "folderId": folder, "favorite": favorite }),
+        ..Said::of(None, *at)
     }
 }
 

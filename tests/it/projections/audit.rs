@@ -173,3 +173,36 @@ async fn holding_an_address_is_told_by_the_account_and_not_twice() {
         .unwrap();
     assert_eq!(names, ["UserRegistered"]);
 }
+
+/// Told by the events of others: who holds an address, who has a place in an organization, which sessions are over.
+const SILENT: [&str; 5] = [
+    "EmailAddressHeld",
+    "EmailAddressReleased",
+    "MemberPlaceTaken",
+    "MemberPlaceFreed",
+    "SessionsFenced",
+];
+
+#[test]
+fn everything_that_can_happen_is_told() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/src/upcast/fixtures");
+    let meta = serde_json::to_vec(&meta(Actor::System)).unwrap();
+    for category in domain::registry::CATEGORIES {
+        for (name, schema) in category.types {
+            let data = std::fs::read(examples.join(format!("{name}.{schema}.json"))).unwrap();
+            let stored = domain::event::StoredEvent {
+                position: Position(1),
+                stream: domain::event::StreamName::new(category.name, THING),
+                revision: domain::event::Revision(0),
+                id: Uuid::from_u128(1),
+                type_name: (*name).into(),
+                schema: *schema,
+                recorded_at_micros: 0,
+                data: data.into(),
+                meta: meta.clone().into(),
+            };
+            let told = projections::audit::record::records(&stored).unwrap().len();
+            assert_eq!(told, usize::from(!SILENT.contains(name)), "{name}");
+        }
+    }
+}

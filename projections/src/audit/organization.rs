@@ -1,0 +1,144 @@
+//! What events of organizations say to compliance people. Ids stand in the detail; contents and names do not.
+
+use super::record::Said;
+use domain::{
+    event::DomainEvent,
+    organization::{
+        collection::CollectionEvent,
+        grant::GrantEvent,
+        group::{GroupEvent, GroupPlaceEvent},
+        membership::{Ending, MembershipEvent, RevocationReason},
+        policy::PolicyEvent,
+        profile::OrganizationEvent,
+    },
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A record with the id of its own thing in the detail.
+fn said(kind: Option<i32>, event: &impl DomainEvent, (name, id): (&str, Uuid), mut detail: Value) -> Said {
+    detail[name] = json!(id);
+    Said {
+        detail,
+        ..Said::of(kind, event.at())
+    }
+}
+
+pub(super) fn profile(id: Uuid, event: &OrganizationEvent) -> Said {
+    use OrganizationEvent as E;
+    let (kind, detail) = match event {
+        E::Created { plan, .. } => (None, json!({ "plan": plan })),
+        E::DetailsChanged { .. } | E::IdentifierChanged { .. } => (Some(1600), json!({})),
+        E::KeysSet { fingerprint, .. } => (Some(1600), json!({ "publicKeyFingerprint": fingerprint })),
+        E::CollectionSettingsChanged { settings, .. } => (Some(1600), json!({ "settings": settings })),
+        E::ApiKeySet { .. } | E::Deleted { .. } => (None, json!({})),
+        E::OwnerAdded { membership, .. } | E::OwnerRemoved { membership, .. } => {
+            (None, json!({ "organizationUserId": membership }))
+        }
+        E::VaultPurged { .. } => (Some(1601), json!({})),
+        E::Exported { .. } => (Some(1602), json!({})),
+    };
+    said(kind, event, ("organizationId", id), detail)
+}
+
+pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
+    use MembershipEvent as E;
+    let (kind, detail) = match event {
+        E::Founded {
+            organization,
+            fingerprint,
+            ..
+        } => (
+            None,
+            json!({ "organizationId": organization, "keyFingerprint": fingerprint }),
+        ),
+        E::Invited { organization, role, .. } => {
+            (Some(1500), json!({ "organizationId": organization, "access": role }))
+        }
+        E::InvitedAgain { .. } => (Some(1500), json!({ "again": true })),
+        E::Accepted { user, .. } => (None, json!({ "memberUserId": user })),
+        E::Confirmed { fingerprint, .. } => (Some(1501), json!({ "keyFingerprint": fingerprint })),
+        E::RoleChanged { role, .. } => (Some(1502), json!({ "access": role })),
+        E::ExternalIdChanged { .. } => (Some(1502), json!({})),
+        E::Revoked { reason, .. } => {
+            let kind = match reason {
+                RevocationReason::ByAdmin => 1511,
+                RevocationReason::BySelf => 1518,
+                RevocationReason::TwoFactorPolicy => 1520,
+                RevocationReason::SingleOrganizationPolicy => 1521,
+            };
+            (Some(kind), json!({ "reason": reason }))
+        }
+        E::Restored { .. } => (Some(1512), json!({})),
+        E::RecoveryEnrolled { fingerprint, .. } => (Some(1506), json!({ "keyFingerprint": fingerprint })),
+        E::RecoveryWithdrawn { .. } => (Some(1507), json!({})),
+        E::Recovered { .. } => (Some(1508), json!({})),
+        E::KeyChanged { fingerprint, .. } => (None, json!({ "keyFingerprint": fingerprint })),
+        E::Ended { how, .. } => {
+            let kind = match how {
+                Ending::Removed => Some(1503),
+                Ending::Left => Some(1516),
+                Ending::AccountDeleted | Ending::OrganizationDeleted => None,
+            };
+            (kind, json!({ "how": how }))
+        }
+    };
+    said(kind, event, ("organizationUserId", id), detail)
+}
+
+pub(super) fn collection(id: Uuid, event: &CollectionEvent) -> Said {
+    let (kind, detail) = match event {
+        CollectionEvent::Created { organization, .. } => (1300, json!({ "organizationId": organization })),
+        CollectionEvent::Updated { .. } => (1301, json!({})),
+        CollectionEvent::Deleted { .. } => (1302, json!({})),
+    };
+    said(Some(kind), event, ("collectionId", id), detail)
+}
+
+pub(super) fn grant(id: Uuid, event: &GrantEvent) -> Said {
+    let detail = match event {
+        GrantEvent::Granted {
+            organization,
+            collection,
+            to,
+            rights,
+            ..
+        } => json!({ "organizationId": organization, "collectionId": collection, "to": to, "rights": rights }),
+        GrantEvent::Withdrawn { .. } => json!({}),
+    };
+    said(None, event, ("grantId", id), detail)
+}
+
+pub(super) fn group(id: Uuid, event: &GroupEvent) -> Said {
+    let (kind, detail) = match event {
+        GroupEvent::Created { organization, .. } => (1400, json!({ "organizationId": organization })),
+        GroupEvent::Updated { .. } => (1401, json!({})),
+        GroupEvent::Deleted { .. } => (1402, json!({})),
+    };
+    said(Some(kind), event, ("groupId", id), detail)
+}
+
+pub(super) fn place(id: Uuid, event: &GroupPlaceEvent) -> Said {
+    let detail = match event {
+        GroupPlaceEvent::Added {
+            organization,
+            group,
+            member,
+            ..
+        } => json!({ "organizationId": organization, "groupId": group, "organizationUserId": member }),
+        GroupPlaceEvent::Removed { .. } => json!({}),
+    };
+    said(Some(1504), event, ("groupMemberId", id), detail)
+}
+
+pub(super) fn policy(id: Uuid, event: &PolicyEvent) -> Said {
+    let PolicyEvent::Set {
+        organization,
+        kind,
+        enabled,
+        data,
+        ..
+    } = event;
+    let detail = json!({ "organizationId": organization, "policyType": kind, "enabled": enabled, "data": data });
+    said(Some(1700), event, ("policyId", id), detail)
+}
