@@ -99,14 +99,23 @@ async fn all_within<A: Aggregate>(
     Ok(loaded.iter().all(|loaded| within(&loaded.state)))
 }
 
-/// That every collection and group named is there, in this organization.
+/// Whether a collection is there, of the organization, and no member's own.
+fn shareable(collection: &Collection, organization: OrganizationId) -> bool {
+    collection
+        .within(organization)
+        .is_some_and(|collection| collection.default_of.is_none())
+}
+
+/// That every collection and group named is there, in this organization, and the collections are nobody's own.
+///
+/// What a member's own items lie in is not given to others.
 async fn check_references(
     unit: &mut Unit<'_>,
     organization: OrganizationId,
     collections: &[domain::id::CollectionId],
     groups: &[domain::id::GroupId],
 ) -> Result<(), Stop> {
-    let found = all_within::<Collection>(unit, collections, |c| c.within(organization).is_some()).await?;
+    let found = all_within::<Collection>(unit, collections, |c| shareable(c, organization)).await?;
     must(
         found,
         OrganizationError::NoSuchReference("One or more collections are invalid."),

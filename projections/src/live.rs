@@ -71,14 +71,17 @@ struct Person {
 #[derive(Debug, Clone)]
 enum Known {
     /// Somebody is reading it; `changed` meanwhile: what they read may be old.
-    Loading { changed: bool },
+    Loading { ticket: u64, changed: bool },
     /// As it is.
     State(Option<Person>),
 }
 
 /// Leave to remember what is about to be read: given before the reading, so that a change meanwhile is noticed.
 #[derive(Debug)]
-pub struct LoadTicket(UserId);
+pub struct LoadTicket {
+    user: UserId,
+    number: u64,
+}
 
 /// How long changes may be acknowledged ahead of the read models before writers wait for them too: a projector that
 /// cannot follow slows down those who make it work, not those who read.
@@ -98,6 +101,8 @@ pub struct Live {
     /// This process owns the projector, so what is remembered is all there is.
     owner: AtomicBool,
     generation: AtomicU64,
+    /// Numbers of [`LoadTicket`]s.
+    tickets: AtomicU64,
     users: Mutex<LruCache<UserId, Known>>,
     /// Where organizations are. Positions only grow, so what is written last counts, whoever read it.
     organizations: Mutex<LruCache<OrganizationId, Revision>>,
@@ -125,6 +130,7 @@ impl Live {
             wanted: Notify::new(),
             owner: AtomicBool::new(false),
             generation: AtomicU64::new(0),
+            tickets: AtomicU64::new(0),
             users: lru(USERS),
             organizations: lru(USERS),
             ciphers: lru(ROWS),
@@ -211,13 +217,19 @@ impl Live {
         }))
     }
 
-    /// To be called before an account is read.
+    /// To be called before an account is read. Who reads it at the same time has another ticket, and the last one counts: a
+    /// change that one reader noticed is not forgotten by the next.
     pub fn will_load(&self, user: UserId) -> LoadTicket {
+        let number = self.tickets.fetch_add(1, Ordering::Relaxed);
         let mut users = lock(&self.users);
         if !matches!(users.get(&user), Some(Known::State(_))) {
-            users.put(user, Known::Loading { changed: false });
+            let loading = Known::Loading {
+                ticket: number,
+                changed: false,
+            };
+            users.put(user, loading);
         }
-        LoadTicket(user)
+        LoadTicket { user, number }
     }
 
     /// Remembers what was read, unless it changed meanwhile.
@@ -225,23 +237,22 @@ impl Live {
         if !self.is_owner() {
             return;
         }
-        for (organization, revision) in parts.iter().flat_map(|parts| &parts.organizations) {
-            self.moved(*organization, *revision);
-        }
         let mut users = lock(&self.users);
-        if let Some(known @ Known::Loading { .. }) = users.get_mut(&ticket.0) {
-            match known {
-                Known::Loading { changed: false } => {
-                    *known = Known::State(parts.map(|parts| Person {
-                        stamp: parts.stamp,
-                        own: parts.own,
-                        organizations: parts.organizations.iter().map(|(id, _)| *id).collect(),
-                    }));
-                }
-                _ => {
-                    users.pop(&ticket.0);
-                }
+        let mine =
+            matches!(users.get(&ticket.user), Some(Known::Loading { ticket: number, .. }) if *number == ticket.number);
+        if !mine {
+            return;
+        }
+        if matches!(users.pop(&ticket.user), Some(Known::Loading { changed: false, .. })) {
+            for (organization, revision) in parts.iter().flat_map(|parts| &parts.organizations) {
+                self.moved(*organization, *revision);
             }
+            let person = parts.map(|parts| Person {
+                stamp: parts.stamp,
+                own: parts.own,
+                organizations: parts.organizations.iter().map(|(id, _)| *id).collect(),
+            });
+            users.put(ticket.user, Known::State(person));
         }
     }
 
@@ -280,6 +291,13 @@ impl Live {
         self.generation.store(number as u64, Ordering::Release);
     }
 
+    /// The read models are at `position`, whatever was known before: a database that crashed may have lost the last of what
+    /// it had committed, and then it is made again.
+    pub(crate) fn found_at(&self, position: Position) {
+        self.position
+            .send_if_modified(|now| std::mem::replace(now, position) != position);
+    }
+
     /// The read models are at `position`, by what the database says.
     pub(crate) fn set_position(&self, position: Position) {
         self.position.send_if_modified(|now| {
@@ -296,7 +314,7 @@ impl Live {
             let changed = changes.accounts.iter().map(|(user, _)| *user);
             let moved = changes.revisions.iter().filter_map(|(owner, _)| owner.person());
             for user in changed.chain(moved).chain(changes.members.iter().copied()) {
-                if let Some(Known::Loading { changed }) = users.peek_mut(&user) {
+                if let Some(Known::Loading { changed, .. }) = users.peek_mut(&user) {
                     *changed = true;
                 }
             }

@@ -105,22 +105,26 @@ impl Runner {
                     if owned.generation.position > began {
                         pause = FIRST_PAUSE;
                     }
-                    // free at once for this process or another; if the connection is gone, so is the lock before long
-                    let _ = owned.connection.execute("select pg_advisory_unlock_all()").await;
-                    let _ = owned.connection.close().await;
+                    // nobody takes this process for the owner any more when another one may be it
                     if let Some(live) = &self.live {
                         live.set_owner(false);
                     }
+                    // free at once for this process or another; if the connection is gone, so is the lock before long
+                    let _ = owned.connection.execute("select pg_advisory_unlock_all()").await;
+                    let _ = owned.connection.close().await;
                     match error {
                         RunError::Unknown { .. } => tracing::error!(projector = name, %error, "projector holds"),
                         _ => tracing::warn!(projector = name, %error, "projector given up"),
                     }
                 }
-                Ok(None) => {
-                    if let Err(error) = self.follow().await {
-                        tracing::warn!(projector = name, %error, "cannot follow the projector's owner");
+                Ok(None) => match self.follow().await {
+                    // it must not stand still between two looks: who reads here waits for what it sees
+                    Ok(()) => {
+                        pause = FIRST_PAUSE;
+                        continue;
                     }
-                }
+                    Err(error) => tracing::warn!(projector = name, %error, "cannot follow the projector's owner"),
+                },
                 Err(error) => tracing::warn!(projector = name, %error, "projector cannot be owned"),
             }
             tokio::time::sleep(pause).await;
@@ -165,7 +169,7 @@ impl Runner {
             live.acknowledge(self.feed.head().await?);
             live.set_owner(true);
             live.set_generation(generation.number);
-            live.set_position(generation.position);
+            live.found_at(generation.position);
         }
         Ok(Some(Owned {
             connection,
@@ -373,7 +377,7 @@ impl Runner {
             let mut connection = self.pool.acquire().await?;
             if let Some(generation) = generation::live(&mut connection, self.projector.name()).await? {
                 live.set_generation(generation.number);
-                live.set_position(generation.position);
+                live.found_at(generation.position);
             }
             drop(connection);
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -10,11 +10,12 @@ pub use delete::DeleteGroup;
 pub use leave::LeaveGroup;
 pub use update::{SetGroupMembers, UpdateGroup};
 
-use super::{OrganizationError, Stop, all_within, must};
+use super::{OrganizationError, Stop, all_within, must, shareable};
 use crate::execute::Unit;
 use domain::{
     id::{CollectionId, GrantId, GroupId, GroupPlaceId, MembershipId, OrganizationId},
     organization::{
+        access::Standing,
         collection::Collection,
         grant::{Grant, GrantEvent, Grantee, Rights},
         group::{GroupPlace, GroupPlaceEvent},
@@ -32,16 +33,17 @@ pub struct Contents {
     pub members: BTreeSet<MembershipId>,
 }
 
-/// Makes the rights of a group what is wanted.
+/// Makes the rights of a group what is wanted; each that changes must be `by`'s to give and take.
 async fn set_rights(
     unit: &mut Unit<'_>,
-    organization: OrganizationId,
+    by: &Standing,
     group: GroupId,
     present: &Contents,
     wanted: &BTreeMap<CollectionId, Rights>,
 ) -> Result<(), Stop> {
     let named: Vec<_> = wanted.keys().copied().collect();
-    let found = all_within::<Collection>(unit, &named, |c| c.within(organization).is_some()).await?;
+    let organization = by.organization;
+    let found = all_within::<Collection>(unit, &named, |c| shareable(c, organization)).await?;
     must(
         found,
         OrganizationError::NoSuchReference("One or more collections are invalid."),
@@ -50,6 +52,9 @@ async fn set_rights(
     let all: BTreeSet<_> = present.collections.keys().chain(wanted.keys()).copied().collect();
     let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
     for (collection, grant) in all.into_iter().zip(unit.load_many::<Grant>(&ids).await?) {
+        if grant.state.0 != wanted.get(&collection).copied() {
+            must(by.may_grant_to_groups(collection), OrganizationError::Forbidden)?;
+        }
         let at = unit.now_for(&grant);
         let event = match (grant.state.0, wanted.get(&collection)) {
             (Some(_), None) => GrantEvent::Withdrawn { at },
@@ -65,6 +70,12 @@ async fn set_rights(
         unit.append(grant, vec![event]);
     }
     Ok(())
+}
+
+/// Whether somebody puts themselves into a group: where admins do not stand above collections, it would raise them there.
+fn joins(by: &Standing, present: &Contents, wanted: &BTreeSet<MembershipId>) -> bool {
+    let above = by.role.is_admin() && by.settings.allow_admin_access_to_all_collection_items;
+    !above && wanted.contains(&by.membership) && !present.members.contains(&by.membership)
 }
 
 /// Makes the members of a group who is wanted.

@@ -44,9 +44,14 @@ impl Side {
         if cipher.organization != Some(self.standing().organization) {
             return ItemRights::default();
         }
+        self.over_in(&cipher.collections)
+    }
+
+    /// What may be done to an item of this organization that is in `collections`.
+    pub fn over_in(&self, collections: &[CollectionId]) -> ItemRights {
         match self {
-            Self::Member(standing) => standing.over_item(&cipher.collections),
-            Self::Admin(standing) => standing.over_item_as_admin(&cipher.collections),
+            Self::Member(standing) => standing.over_item(collections),
+            Self::Admin(standing) => standing.over_item_as_admin(collections),
         }
     }
 }
@@ -70,9 +75,11 @@ async fn check_target(
         return refuse(CipherError::NoCollection);
     }
     let loaded = unit.load_many::<Collection>(&wanted).await?;
-    let fine = loaded
-        .iter()
-        .all(|loaded| loaded.state.within(by.organization).is_some() && by.may_add_to(loaded.id));
+    let fine = loaded.iter().all(|loaded| {
+        let own = |of: Option<domain::id::MembershipId>| of.is_none_or(|member| member == by.membership);
+        let there = loaded.state.within(by.organization);
+        there.is_some_and(|collection| own(collection.default_of)) && by.may_add_to(loaded.id)
+    });
     if fine {
         Ok(wanted)
     } else {

@@ -39,6 +39,16 @@ pub struct ItemRights {
     pub delete: bool,
 }
 
+impl ItemRights {
+    /// Whether there is more in these than in `others`.
+    pub fn exceeds(self, others: Self) -> bool {
+        (self.manage && !others.manage)
+            || (self.delete && !others.delete)
+            || (self.edit && !others.edit)
+            || (self.view_password && !others.view_password)
+    }
+}
+
 impl Standing {
     /// Whether owners and admins stand above collections here, and this is one; or it was permitted by itself.
     fn edits_any_collection(&self) -> bool {
@@ -117,6 +127,18 @@ impl Standing {
         self.edits_any_collection() || self.assigned(collection).is_some_and(|rights| rights.manage)
     }
 
+    /// Give members rights in the collection.
+    pub fn may_grant_to_members(&self, collection: CollectionId) -> bool {
+        let looks_after = self.settings.allow_admin_access_to_all_collection_items && self.may_manage_users();
+        looks_after || self.may_manage(collection)
+    }
+
+    /// Give groups rights in the collection.
+    pub fn may_grant_to_groups(&self, collection: CollectionId) -> bool {
+        let looks_after = self.settings.allow_admin_access_to_all_collection_items && self.may_manage_groups();
+        looks_after || self.may_manage(collection)
+    }
+
     /// Delete the collection.
     pub fn may_delete(&self, collection: CollectionId) -> bool {
         let Self { role, settings, .. } = self;
@@ -155,6 +177,16 @@ impl Standing {
     /// Recover accounts of members.
     pub fn may_recover_accounts(&self) -> bool {
         self.role.is_admin() || self.role.permissions().manage_reset_password
+    }
+
+    /// Recover the account of a member who is `theirs`: nobody takes over the account of somebody above them.
+    pub fn may_recover(&self, theirs: Role) -> bool {
+        self.may_recover_accounts()
+            && match self.role {
+                Role::Owner => true,
+                Role::Admin => theirs != Role::Owner,
+                Role::Custom(_) | Role::User => matches!(theirs, Role::Custom(_) | Role::User),
+            }
     }
 
     /// Manage single sign-on and claimed domains.

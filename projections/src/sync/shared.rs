@@ -252,7 +252,8 @@ const RIGHTS: &str =
        where grantee_id = m.membership_id
        union all
        select r.collection_id, r.read_only, r.hide_passwords, r.manage
-       from read.group_member p join read.collection_grant r on r.grantee_id = p.group_id
+       from read.group_member p join read.member_group u on u.group_id = p.group_id
+       join read.collection_grant r on r.grantee_id = p.group_id
        where p.membership_id = m.membership_id) g on true
      join read.collection c using (collection_id)
      where m.user_id = $1 and m.active and c.organization_id = m.organization_id

@@ -174,13 +174,18 @@ pub async fn looked_after(api: &ReadApi, caller: &Caller, id: CipherId) -> Answe
     let found = shared::cipher(api.fresh(caller.id).await?, id)
         .await
         .map_err(unavailable)?;
-    let row = found.ok_or_else(Problem::not_found)?;
+    let mut row = found.ok_or_else(Problem::not_found)?;
     let Holder::Organization(organization) = row.owner else {
         return Err(Problem::not_found());
     };
     let standing = api
         .standing(caller, organization, About::Collections(&row.collections))
         .await?;
+    let there = shared::collections_of(api.fresh(caller.id).await?, organization)
+        .await
+        .map_err(unavailable)?;
+    let left = row.collections.iter().copied();
+    row.collections = left.filter(|id| there.iter().any(|(there, _)| there == id)).collect();
     let rights = standing.over_item_as_admin(&row.collections);
     if rights.read {
         Ok((row, standing, rights))

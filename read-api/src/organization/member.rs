@@ -217,10 +217,12 @@ async fn recovery(
 ) -> Answer<Json<Value>> {
     let standing = api.standing(&caller, ids.0, About::Role).await?;
     let row = found(&api, &caller, ids.0, ids.1).await?;
-    if !standing.may_recover_accounts() {
+    if !standing.may_recover(row.role) {
         return Err(Problem::forbidden());
     }
-    let user = row.user.ok_or_else(Problem::not_found)?;
+    // who is not enrolled, or not in the organization at present, is not to be recovered
+    let enrolled = row.is_active() && row.view.recovery_key.is_some();
+    let user = row.user.filter(|_| enrolled).ok_or_else(Problem::not_found)?;
     let account = api.account_of(user).await?.ok_or_else(Problem::not_found)?;
     let organization = api.organization(caller.id, ids.0).await?;
     Ok(Json(json!({

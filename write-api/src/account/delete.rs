@@ -11,10 +11,10 @@ use axum::extract::State;
 use commands::{
     account::{DeleteAccount, RequestDeletion, find, secret::Proven},
     context::Context,
-    organization::member::EndMembership,
+    organization::{OrganizationError, member::EndMembership},
     ports::TokenPurpose,
 };
-use domain::id::UserId;
+use domain::{id::UserId, organization::profile::Organization};
 use serde::Deserialize;
 use web::{Answer, Anyone, Body, Caller, Problem, Routes};
 
@@ -28,8 +28,18 @@ pub fn routes() -> Routes<WriteApi> {
 }
 
 async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Proven) -> Answer<()> {
-    // an organization is not left without an owner: then the account stays
-    for (membership, row, _) in app.read.memberships_of(user).await? {
+    let memberships = app.read.memberships_of(user).await?;
+    // an organization is not left without an owner: then the account stays, and everything it is in
+    for (membership, row, _) in &memberships {
+        let organization = app.executor.state::<Organization>(row.organization).await?;
+        if organization
+            .live()
+            .is_some_and(|live| live.owners.iter().eq([membership]))
+        {
+            return Err(Problem::bad_request(OrganizationError::LastOwner.to_string()));
+        }
+    }
+    for (membership, row, _) in memberships {
         let ending = EndMembership {
             organization: row.organization,
             membership,

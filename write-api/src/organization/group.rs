@@ -69,7 +69,7 @@ async fn create(
     id: PathId<OrganizationId>,
     Body(request): Body<GroupRequest>,
 ) -> Answer<Json<Value>> {
-    let by = app.standing(&caller, id.0, About::Role).await?;
+    let by = app.standing(&caller, id.0, About::All).await?;
     let mut checks = Checks::new();
     let name = checks.required("Name", request.name, MAX_NAME);
     let external_id = checks.text("ExternalId", request.external_id, MAX_EXTERNAL_ID);
@@ -110,7 +110,7 @@ async fn update(
     ids: PathIds<OrganizationId, GroupId>,
     Body(request): Body<GroupRequest>,
 ) -> Answer<Json<Value>> {
-    let by = app.standing(&caller, ids.0, About::Role).await?;
+    let by = app.standing(&caller, ids.0, About::All).await?;
     let mut checks = Checks::new();
     let command = UpdateGroup {
         by,

@@ -130,7 +130,7 @@ async fn change(
     ids: PathIds<OrganizationId, MembershipId>,
     Body(request): Body<ChangeRequest>,
 ) -> Answer<()> {
-    let by = app.standing(&caller, ids.0, About::Role).await?;
+    let by = app.standing(&caller, ids.0, About::All).await?;
     let mut checks = Checks::new();
     let role = role(request.r#type, request.permissions, &mut checks);
     let collections = collections("Collections", request.collections, &mut checks);

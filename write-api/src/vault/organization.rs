@@ -133,13 +133,19 @@ async fn carry_out(
     Ok(done.value)
 }
 
+/// That what came is sealed for the organization: sealed for anybody else, nobody there could open it again.
+fn same_organization(organization: OrganizationId, sealed: &Sealed) -> Answer<()> {
+    if sealed.organization == Some(organization) {
+        return Ok(());
+    }
+    Err(Problem::bad_request(
+        "Organization mismatch. Re-sync if you recently moved this item, then try again.",
+    ))
+}
+
 /// Replaces what is in an item, as a member; files it for the member as the request says.
 pub(super) async fn update(app: &WriteApi, caller: &Caller, shared: Shared, sealed: Sealed) -> Answer<Response> {
-    if sealed.organization.is_some_and(|id| id != shared.0) {
-        return Err(Problem::bad_request(
-            "Organization mismatch. Re-sync if you recently moved this item, then try again.",
-        ));
-    }
+    same_organization(shared.0, &sealed)?;
     let (folder, favorite) = (sealed.new.folder, sealed.new.favorite);
     let by = standing(app, caller, shared, &[]).await?;
     let wish = Wish::Update {
@@ -456,6 +462,7 @@ async fn update_as_admin(
 ) -> Answer<Response> {
     let (shared, by) = as_admin(&app, &caller, id.0, &[]).await?;
     let sealed = request.checked("")?;
+    same_organization(shared.0, &sealed)?;
     let wish = Wish::Update {
         new: sealed.new,
         known: sealed.known,

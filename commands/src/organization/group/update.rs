@@ -1,4 +1,4 @@
-use super::{Contents, set_members, set_rights};
+use super::{Contents, joins, set_members, set_rights};
 use crate::{
     execute::{Loaded, Transaction, Unit},
     organization::{OrganizationError, Stop, must, refuse},
@@ -22,12 +22,6 @@ async fn load(unit: &mut Unit<'_>, by: &Standing, id: GroupId) -> Result<(Loaded
     };
     must(by.may_manage_groups(), OrganizationError::Forbidden)?;
     Ok((loaded, live))
-}
-
-/// Whether somebody puts themselves into a group: where admins do not stand above collections, it would raise them there.
-fn joins(by: &Standing, present: &Contents, wanted: &BTreeSet<MembershipId>) -> bool {
-    let above = by.role.is_admin() && by.settings.allow_admin_access_to_all_collection_items;
-    !above && wanted.contains(&by.membership) && !present.members.contains(&by.membership)
 }
 
 /// Edits a group; `None` of a part leaves it as it is.
@@ -69,7 +63,7 @@ impl Transaction for UpdateGroup {
         };
         let group = unit.append(loaded, vec![updated]);
         if let Some(collections) = &self.collections {
-            set_rights(unit, organization, self.group, &self.present, collections).await?;
+            set_rights(unit, &self.by, self.group, &self.present, collections).await?;
         }
         if let Some(members) = &self.members {
             set_members(unit, organization, self.group, &self.present, members).await?;

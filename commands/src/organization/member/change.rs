@@ -7,6 +7,7 @@ use domain::{
     id::{CollectionId, GrantId, GroupId, GroupPlaceId, MembershipId},
     organization::{
         access::Standing,
+        collection::Collection,
         grant::{Grant, GrantEvent, Grantee, Rights},
         group::{GroupPlace, GroupPlaceEvent},
         membership::{MembershipEvent, Stage},
@@ -67,6 +68,19 @@ impl Transaction for ChangeMember {
                 OrganizationError::Oneself("You cannot add yourself to collections."),
             )?;
         }
+        let above = self.by.role.is_admin() && self.by.settings.allow_admin_access_to_all_collection_items;
+        if own && !above {
+            let wanted: Vec<_> = self.groups.iter().flatten().collect();
+            let places: Vec<_> = wanted
+                .iter()
+                .map(|id| GroupPlaceId::of(**id, self.membership))
+                .collect();
+            let places = unit.load_many::<GroupPlace>(&places).await?;
+            must(
+                places.iter().all(|place| place.state.0),
+                OrganizationError::Oneself("You cannot add yourself to groups."),
+            )?;
+        }
         let named: Vec<_> = self.collections.iter().flatten().map(|(id, _)| *id).collect();
         let groups: Vec<_> = self.groups.iter().flatten().copied().collect();
         check_references(unit, organization, &named, &groups).await?;
@@ -96,7 +110,21 @@ impl ChangeMember {
         let to = Grantee::Member(self.membership);
         let all: BTreeSet<_> = self.present.collections.keys().chain(wanted.keys()).copied().collect();
         let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
-        for (collection, grant) in all.iter().zip(unit.load_many::<Grant>(&ids).await?) {
+        let there: Vec<_> = all.iter().copied().collect();
+        let there = unit.load_many::<Collection>(&there).await?;
+        let grants = unit.load_many::<Grant>(&ids).await?;
+        for ((collection, grant), there) in all.iter().zip(grants).zip(there) {
+            // what a member's own items lie in is nobody's to give or take
+            let own = there
+                .state
+                .within(self.by.organization)
+                .is_some_and(|c| c.default_of.is_some());
+            if own && !wanted.contains_key(collection) {
+                continue;
+            }
+            if grant.state.0 != wanted.get(collection).copied() {
+                must(self.by.may_grant_to_members(*collection), OrganizationError::Forbidden)?;
+            }
             let at = unit.now_for(&grant);
             let event = match (grant.state.0, wanted.get(collection)) {
                 (Some(_), None) => GrantEvent::Withdrawn { at },

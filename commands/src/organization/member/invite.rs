@@ -59,6 +59,10 @@ impl Transaction for InviteMembers {
         let organization = self.by.organization;
         let collections: Vec<_> = self.collections.keys().copied().collect();
         check_references(unit, organization, &collections, &self.groups).await?;
+        must(
+            collections.iter().all(|id| self.by.may_grant_to_members(*id)),
+            OrganizationError::Forbidden,
+        )?;
         let mut seen = HashSet::new();
         let wanted: Vec<&Invitation> = self.invitations.iter().filter(|i| seen.insert(i.address)).collect();
         let addresses: Vec<_> = wanted

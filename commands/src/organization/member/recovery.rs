@@ -65,11 +65,7 @@ impl Transaction for RecordRecovery {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<UserId, Stop> {
         let (loaded, live) = load(unit, self.by.organization, self.membership).await?;
-        must(self.by.may_recover_accounts(), OrganizationError::Forbidden)?;
-        must(
-            self.by.may_appoint(Some(live.role), None) || self.by.role.is_admin(),
-            OrganizationError::Forbidden,
-        )?;
+        must(self.by.may_recover(live.role), OrganizationError::Forbidden)?;
         let enrolled = live.stage == Stage::Confirmed && !live.revoked && live.recovery_key.is_some();
         match live.user.filter(|_| enrolled) {
             Some(user) => {

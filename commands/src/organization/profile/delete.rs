@@ -33,8 +33,7 @@ impl Transaction for DeleteOrganization {
             return refuse(OrganizationError::NotFound);
         }
         must(self.by.is_owner(), OrganizationError::Forbidden)?;
-        let at = unit.now_for(&loaded);
-        unit.append(loaded, vec![OrganizationEvent::Deleted { at }]);
+        // memberships end before the organization does: so each of them is known when the read models hear of it
         let mut places = Vec::new();
         for membership in unit.load_many::<Membership>(&self.memberships).await? {
             let Some(live) = membership.state.within(organization) else {
@@ -52,6 +51,8 @@ impl Transaction for DeleteOrganization {
                 unit.append(place, vec![PlaceEvent::Freed { at }]);
             }
         }
+        let at = unit.now_for(&loaded);
+        unit.append(loaded, vec![OrganizationEvent::Deleted { at }]);
         Ok(())
     }
 }

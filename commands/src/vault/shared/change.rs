@@ -5,6 +5,7 @@ use crate::{
 };
 use domain::{
     id::{CipherId, CollectionId},
+    organization::collection::Collection,
     vault::cipher::{Cipher, CipherEvent},
 };
 use std::collections::BTreeSet;
@@ -47,15 +48,23 @@ impl Transaction for ChangeShared {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<Cipher, Stop> {
         let loaded = unit.load::<Cipher>(self.cipher).await?;
         let at = unit.now_for(&loaded);
-        let Some(cipher) = loaded.state.live().cloned() else {
+        let Some(mut cipher) = loaded.state.live().cloned() else {
             return refuse(CipherError::NotFound);
         };
+        // an item stays where it was when a collection goes, and that gives nobody anything
+        let there = unit.load_many::<Collection>(&cipher.collections).await?;
+        cipher.collections = there
+            .into_iter()
+            .filter(|loaded| loaded.state.within(self.by.standing().organization).is_some())
+            .map(|loaded| loaded.id)
+            .collect();
         let rights = self.by.over(&cipher);
         if !rights.read {
             return refuse(CipherError::NotFound);
         }
         let allowed = match &self.wish {
-            Wish::Update { .. } => rights.edit,
+            // who may not see a password cannot seal it again: it would be lost
+            Wish::Update { .. } => rights.edit && rights.view_password,
             Wish::Trash | Wish::Restore | Wish::Delete => rights.delete,
             Wish::Collections(_) => rights.edit,
         };
@@ -115,10 +124,16 @@ impl ChangeShared {
             .copied()
             .filter(|id| wanted.contains(id) || !by.may_add_to(*id));
         let after: BTreeSet<_> = kept.chain(added).collect();
+        let after: Vec<_> = after.into_iter().collect();
+        let rights = self.by.over_in(present);
         // members may not make an item nobody's; those who look after all may
-        if after.is_empty() && matches!(self.by, Side::Member(_)) {
+        if after.is_empty() && (matches!(self.by, Side::Member(_)) || !rights.manage) {
             return refuse(CipherError::NoCollection);
         }
-        Ok(after.into_iter().collect())
+        // nobody raises themselves over an item by where they put it
+        if self.by.over_in(&after).exceeds(rights) {
+            return refuse(CipherError::Forbidden);
+        }
+        Ok(after)
     }
 }

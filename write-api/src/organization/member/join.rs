@@ -54,7 +54,7 @@ async fn invite(
     id: PathId<OrganizationId>,
     Body(request): Body<InviteRequest>,
 ) -> Answer<()> {
-    let by = app.standing(&caller, id.0, About::Role).await?;
+    let by = app.standing(&caller, id.0, About::All).await?;
     let mut checks = Checks::new();
     if request.emails.is_empty() || request.emails.len() > MAX_INVITED {
         checks.wrong(
