@@ -3,6 +3,7 @@
 mod item;
 mod journey;
 mod member;
+mod raise;
 mod stranger;
 
 use serde_json::{Value, json};

@@ -1,0 +1,183 @@
+//! Nobody raises themselves: by a grant, a group, where an item lies, or somebody else's account.
+
+use serde_json::{Value, json};
+use tests::client::item::{self, Kind};
+use tests::client::organization::Organization;
+use tests::client::vault::id;
+use tests::client::{Account, Client};
+use tests::server::Server;
+
+use super::join;
+
+/// An organization whose admins do not stand above collections, its owner, and one of its admins.
+async fn strict(server: &Server, name: &str) -> (Account, Client, Organization, Client, String) {
+    let (ann, anns) = server.member(name).await;
+    let organization = anns.found(&ann, "Strict").await;
+    let rules = json!({
+        "limitCollectionCreation": false, "limitCollectionDeletion": false, "limitItemDeletion": false,
+        "allowAdminAccessToAllCollectionItems": false,
+    });
+    anns.put(&organization.path("collection-management"), &rules).await.ok();
+    let (_, admins, admin) = join(server, &anns, &organization, &format!("{name}-admin"), 1, &[]).await;
+    (ann, anns, organization, admins, admin)
+}
+
+fn member(collections: &[Value], groups: &[&str]) -> Value {
+    json!({"type": 1, "permissions": {}, "collections": collections, "groups": groups})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_gives_only_what_is_theirs_to_give() {
+    let server = Server::shared().await;
+    let (_, anns, organization, admins, admin) = strict(server, "giver").await;
+    let (_, users, user) = join(server, &anns, &organization, "given", 2, &[]).await;
+    let all = Organization::selection(&organization.collection, [false, false, true]);
+    let path = |rest: &str| organization.path(rest);
+    let group = json!({"name": "Ops", "users": [], "collections": []});
+    let group = id(&anns.post(&path("groups"), &group).await.ok());
+
+    // to themselves, to others, to a group, to somebody who is yet to come
+    admins
+        .put(
+            &path(&format!("users/{admin}")),
+            &member(std::slice::from_ref(&all), &[]),
+        )
+        .await
+        .refused(400, "cannot add yourself to collections");
+    admins
+        .put(&path(&format!("users/{admin}")), &member(&[], &[&group]))
+        .await
+        .refused(400, "cannot add yourself to groups");
+    let given = json!({"type": 2, "permissions": {}, "collections": [all], "groups": []});
+    admins
+        .put(&path(&format!("users/{user}")), &given)
+        .await
+        .refused(403, "permission");
+    let body = json!({"name": "Ops", "users": [], "collections": [all]});
+    admins
+        .put(&path(&format!("groups/{group}")), &body)
+        .await
+        .refused(403, "permission");
+    admins.post(&path("groups"), &body).await.refused(403, "permission");
+    let body = json!({
+        "emails": ["raise.later@example.com"], "type": 2, "permissions": {}, "collections": [all], "groups": [],
+    });
+    admins
+        .post(&path("users/invite"), &body)
+        .await
+        .refused(403, "permission");
+    assert_eq!(users.sync().await["collections"], json!([]));
+    // the owner manages the collection, and may
+    anns.put(&path(&format!("users/{user}")), &given).await.ok_empty();
+    assert_eq!(users.sync().await["collections"][0]["manage"], true);
+
+    let body = json!({"name": "Ops", "users": [admin], "collections": []});
+    admins
+        .put(&path(&format!("groups/{group}")), &body)
+        .await
+        .refused(400, "cannot add yourself to groups");
+    admins
+        .post(&path("groups"), &body)
+        .await
+        .refused(400, "cannot add yourself to groups");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_is_not_moved_to_where_one_has_more() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("moving").await;
+    let organization = anns.found(&ann, "Moving").await;
+    let hiding = Organization::selection(&organization.collection, [false, true, false]);
+    let (_, bens, ben) = join(server, &anns, &organization, "moved", 2, &[hiding]).await;
+    let own = Organization::selection(&ben, [false, false, true]);
+    let bens_own = anns.make_collection(&organization, "Ben's", &[own]).await;
+    let item = anns
+        .make_shared(&organization, "hidden", &[&organization.collection])
+        .await;
+    let path = format!("/api/ciphers/{item}");
+    let both = json!({"collectionIds": [organization.collection, bens_own]});
+    bens.put(&format!("{path}/collections"), &both)
+        .await
+        .refused(403, "permission");
+    let many = json!({
+        "organizationId": organization.id, "cipherIds": [item], "collectionIds": [bens_own], "removeCollections": false,
+    });
+    bens.post("/api/ciphers/bulk-collections", &many)
+        .await
+        .refused(403, "permission");
+    // what they cannot see they would lose for everybody
+    let mut edit = item::request(&organization.key, Kind::Login, "edited");
+    edit["organizationId"] = json!(organization.id);
+    bens.put(&path, &edit).await.refused(403, "permission");
+    let seen = anns.get(&format!("{path}/details")).await.ok();
+    assert_eq!(seen["collectionIds"], json!([organization.collection]));
+
+    // whoever may move it, moves it; then ben has all of it
+    anns.put(&format!("{path}/collections-admin"), &both).await.ok();
+    assert_eq!(bens.get(&path).await.ok()["viewPassword"], true);
+    bens.put(&path, &edit).await.ok();
+    // sealed for ben alone, nobody else could open it again
+    edit["organizationId"] = Value::Null;
+    bens.put(&path, &edit).await.refused(400, "Organization mismatch");
+    anns.put(&format!("{path}/admin"), &edit)
+        .await
+        .refused(400, "Organization mismatch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_collection_keeps_no_item_from_being_nobodys() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("emptying").await;
+    let organization = anns.found(&ann, "Emptying").await;
+    let me = id(&anns.membership(&organization, &ann.email).await);
+    let mine = Organization::selection(&me, [false, false, true]);
+    let gone = anns.make_collection(&organization, "Gone", &[mine]).await;
+    let item = anns
+        .make_shared(&organization, "left", &[&organization.collection, &gone])
+        .await;
+    anns.delete(&organization.path(&format!("collections/{gone}")))
+        .await
+        .ok_empty();
+    let path = format!("/api/ciphers/{item}");
+    anns.put(&format!("{path}/collections"), &json!({"collectionIds": []}))
+        .await
+        .refused(400, "at least one collection");
+    // from where all are looked after it may be nobody's, and is found again
+    anns.put(&format!("{path}/collections-admin"), &json!({"collectionIds": []}))
+        .await
+        .ok();
+    anns.get(&path).await.refused(404, "not found");
+    anns.get(&format!("{path}/admin")).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_is_enrolled_is_recovered_and_by_nobody_below() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("recovering").await;
+    let organization = anns.found(&ann, "Recovering").await;
+    let (_, admins, _) = join(server, &anns, &organization, "recovering-admin", 1, &[]).await;
+    let (_, users, user) = join(server, &anns, &organization, "recovered", 2, &[]).await;
+    let owner = id(&anns.membership(&organization, &ann.email).await);
+    let path = |member: &str| organization.path(&format!("users/{member}/reset-password-details"));
+    admins.get(&path(&owner)).await.refused(403, "permission");
+    admins.get(&path(&user)).await.refused(404, "not found");
+    users.get(&path(&user)).await.refused(403, "permission");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_cannot_go_leaves_nothing() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("leaving-nothing").await;
+    let (ben, bens) = server.member("leaving-owner").await;
+    let theirs = bens.found(&ben, "Theirs").await;
+    let membership = super::invite(&bens, &theirs, &ann, 2, &[]).await;
+    super::accept(server, &anns, &theirs, &ann, &membership).await;
+    bens.confirm(&theirs, &bens.membership(&theirs, &ann.email).await).await;
+    anns.found(&ann, "Owned alone").await;
+    let body = json!({"masterPasswordHash": ann.password_hash()});
+    anns.delete_with("/api/accounts", &body)
+        .await
+        .refused(400, "at least one confirmed owner");
+    let organizations = anns.sync().await["profile"]["organizations"].clone();
+    assert_eq!(organizations.as_array().unwrap().len(), 2, "{organizations}");
+}
