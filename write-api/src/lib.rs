@@ -118,6 +118,19 @@ impl WriteApi {
         if self.read.acknowledge(position) && noted {
             return;
         }
+        self.settled_or_told(position).await;
+    }
+
+    /// The same for what others than `user` gain by: readers of theirs in other processes have nothing to ask, so where there
+    /// are several, it waits.
+    pub async fn acknowledge_to_all(&self, user: UserId, position: Option<Position>) {
+        self.acknowledge(user, position).await;
+        if let (Some(position), true) = (position, self.positions.is_some()) {
+            self.settled_or_told(position).await;
+        }
+    }
+
+    async fn settled_or_told(&self, position: Position) {
         if let Err(problem) = self.read.settled(position).await {
             metrics::counter!("annalock_answers_before_read_models_total").increment(1);
             tracing::warn!(%position, status = %problem.status(), "answered before the read models showed it");

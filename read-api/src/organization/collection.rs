@@ -62,13 +62,15 @@ async fn list(caller: Caller, State(api): State<ReadApi>, id: PathId<Organizatio
     )))
 }
 
-/// `CollectionAccessDetailsResponseModel`.
+/// `CollectionAccessDetailsResponseModel`. Who else has rights is told to those who look after the collection.
 fn access_details(standing: &Standing, id: CollectionId, row: &CollectionRow, grants: &[&GrantRow]) -> Value {
     let assigned = standing.assigned(id);
     let mut out = wire::collection_details(id, row, assigned.unwrap_or_default());
+    let told = standing.may_manage(id) || standing.may_list_all_collections();
     let select = |group: bool| -> Vec<Value> {
         grants
             .iter()
+            .filter(|_| told)
             .filter(|grant| matches!(grant.to, Grantee::Group(_)) == group)
             .map(|grant| wire::selection(grant.to.id(), grant.rights))
             .collect()

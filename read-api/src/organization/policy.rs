@@ -22,7 +22,7 @@ pub fn routes() -> Routes<ReadApi> {
 /// `PolicyStatusResponseModel`.
 fn status(organization: OrganizationId, kind: i16, found: Option<&Value>) -> Value {
     json!({
-        "object": "policyStatus",
+        "object": "policy",
         "organizationId": organization,
         "type": kind,
         "data": found.map_or(&Value::Null, |policy| &policy["data"]),

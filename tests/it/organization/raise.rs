@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::client::item::{self, Kind};
 use tests::client::organization::Organization;
-use tests::client::vault::id;
+use tests::client::vault::{find, id};
 use tests::client::{Account, Client};
 use tests::server::Server;
 
@@ -67,6 +67,15 @@ async fn an_admin_gives_only_what_is_theirs_to_give() {
         .await
         .refused(403, "permission");
     assert_eq!(users.sync().await["collections"], json!([]));
+    // one request, and a product of what it names that nobody wants
+    let emails: Vec<String> = (0..1_000).map(|i| format!("raise{i}@example.com")).collect();
+    let groups: Vec<String> = (0..30)
+        .map(|i| format!("00000000-0000-4000-8000-0000000000{i:02}"))
+        .collect();
+    let body = json!({"emails": emails, "type": 2, "permissions": {}, "collections": [], "groups": groups});
+    anns.post(&path("users/invite"), &body)
+        .await
+        .refused(400, "more than 20000 changes");
     // the owner manages the collection, and may
     anns.put(&path(&format!("users/{user}")), &given).await.ok_empty();
     assert_eq!(users.sync().await["collections"][0]["manage"], true);
@@ -111,6 +120,11 @@ async fn an_item_is_not_moved_to_where_one_has_more() {
     bens.put(&path, &edit).await.refused(403, "permission");
     let seen = anns.get(&format!("{path}/details")).await.ok();
     assert_eq!(seen["collectionIds"], json!([organization.collection]));
+    // who else has rights is for those who look after a collection
+    let details = bens.get(&organization.path("collections/details")).await.ok();
+    let find = |id: &str| find(&details["data"], id).unwrap();
+    assert_eq!(find(&organization.collection)["users"], json!([]));
+    assert_eq!(find(&bens_own)["users"][0]["id"], ben.as_str());
 
     // whoever may move it, moves it; then ben has all of it
     anns.put(&format!("{path}/collections-admin"), &both).await.ok();

@@ -182,6 +182,12 @@ async fn grant_many(
     if request.collection_ids.len() > MAX_NAMED {
         checks.wrong("CollectionIds", "Too many collection ids provided.");
     }
+    if request.collection_ids.len().saturating_mul(grants.len()) > MAX_NAMED {
+        checks.wrong(
+            "CollectionIds",
+            format!("The request asks for more than {MAX_NAMED} changes."),
+        );
+    }
     checks.done()?;
     let by = app
         .standing(&caller, id.0, About::Collections(&request.collection_ids))

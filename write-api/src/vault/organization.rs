@@ -81,7 +81,7 @@ pub(super) async fn create(
         .executor
         .transact(&app.context_in(caller, organization), &command)
         .await?;
-    app.acknowledge(caller.id, done.position).await;
+    app.acknowledge_to_all(caller.id, done.position).await;
     let live = done.value.live().ok_or_else(Problem::not_found)?;
     app.read
         .shared_answer(&by, &CipherRow::of(cipher, live), None, Shape::Full)

@@ -74,6 +74,14 @@ async fn invite(
     if groups.len() > MAX_NAMED {
         checks.wrong("Groups", "Too many groups.");
     }
+    // each of them gets each of these
+    let changes = request
+        .emails
+        .len()
+        .saturating_mul(1 + collections.len() + groups.len());
+    if changes > MAX_NAMED {
+        checks.wrong("Emails", format!("The request asks for more than {MAX_NAMED} changes."));
+    }
     checks.done()?;
     if !by.may_manage_users() {
         return Err(Problem::forbidden());

@@ -91,7 +91,7 @@ async fn create_as_admin(
         .executor
         .transact(&app.context_in(&caller, organization), &command)
         .await?;
-    app.acknowledge(caller.id, done.position).await;
+    app.acknowledge_to_all(caller.id, done.position).await;
     let live = done.value.live().ok_or_else(Problem::not_found)?;
     Ok(mini(&CipherRow::of(cipher, live)))
 }
