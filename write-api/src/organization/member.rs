@@ -41,16 +41,25 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(bulk::routes())
 }
 
+async fn invite_one_again(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    membership: MembershipId,
+) -> Answer<()> {
+    let by = app.standing(caller, organization, About::Role).await?;
+    app.change_in(caller, organization, &InviteAgain { by, membership })
+        .await?;
+    Ok(())
+}
+
 /// `POST /organizations/{id}/users/{member}/reinvite`.
 async fn invite_again(
     caller: Caller,
     State(app): State<WriteApi>,
     ids: PathIds<OrganizationId, MembershipId>,
 ) -> Answer<()> {
-    let by = app.standing(&caller, ids.0, About::Role).await?;
-    app.change_in(&caller, ids.0, &InviteAgain { by, membership: ids.1 })
-        .await?;
-    Ok(())
+    invite_one_again(&app, &caller, ids.0, ids.1).await
 }
 
 /// `OrganizationUserConfirmRequestModel`.
@@ -92,17 +101,11 @@ async fn confirm_one(
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
     let rules = rules::of(app, caller, organization).await?;
-    let pool = app.read.fresh(caller.id).await?;
-    let row = shared::membership(pool, membership).await.map_err(unavailable)?;
-    let user = row.and_then(|row| row.user);
     let command = ConfirmMember {
         by,
         membership,
         key,
-        forbidden: match user {
-            Some(user) => rules.forbids(app, caller, user).await?,
-            None => None,
-        },
+        forbidden: rules.forbids_member(app, caller, membership).await?,
         own_collection: own_collection
             .filter(|_| rules.data_ownership)
             .map(|name| (CollectionId(app.executor.new_id()), name)),
@@ -225,15 +228,10 @@ async fn restore_one(
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
     let rules = rules::of(app, caller, organization).await?;
-    let pool = app.read.fresh(caller.id).await?;
-    let row = shared::membership(pool, membership).await.map_err(unavailable)?;
     let command = RestoreMember {
         by,
         membership,
-        forbidden: match row.and_then(|row| row.user) {
-            Some(user) => rules.forbids(app, caller, user).await?,
-            None => None,
-        },
+        forbidden: rules.forbids_member(app, caller, membership).await?,
     };
     app.change_in(caller, organization, &command).await?;
     Ok(())

@@ -1,9 +1,9 @@
 //! The same for many members at once: a loop of single ones, each with its own outcome.
 
-use super::{confirm_one, end_one, restore_one, revoke_one};
+use super::{confirm_one, end_one, invite_one_again, restore_one, revoke_one};
 use crate::{WriteApi, account::check::Checks, organization::profile::sealed_name};
 use axum::{Json, extract::State};
-use commands::{organization::member::InviteAgain, ports::About};
+use commands::ports::About;
 use domain::id::{MembershipId, OrganizationId, UserId};
 use projections::sync::shared;
 use read_api::unavailable;
@@ -84,18 +84,6 @@ async fn may_manage(app: &WriteApi, caller: &Caller, organization: OrganizationI
     } else {
         Err(Problem::forbidden())
     }
-}
-
-async fn invite_one_again(
-    app: &WriteApi,
-    caller: &Caller,
-    organization: OrganizationId,
-    membership: MembershipId,
-) -> Answer<()> {
-    let by = app.standing(caller, organization, About::Role).await?;
-    app.change_in(caller, organization, &InviteAgain { by, membership })
-        .await?;
-    Ok(())
 }
 
 each!(

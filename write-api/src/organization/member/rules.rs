@@ -2,7 +2,7 @@
 
 use crate::WriteApi;
 use domain::{
-    id::{OrganizationId, UserId},
+    id::{MembershipId, OrganizationId, UserId},
     organization::policy::Enforced,
 };
 use projections::sync::shared;
@@ -50,6 +50,21 @@ pub(super) async fn of(app: &WriteApi, caller: &Caller, organization: Organizati
 }
 
 impl Rules {
+    /// What forbids the person of a membership to be a member here; somebody without an account lacks nothing yet.
+    pub async fn forbids_member(
+        &self,
+        app: &WriteApi,
+        caller: &Caller,
+        membership: MembershipId,
+    ) -> Answer<Option<&'static str>> {
+        let pool = app.read.fresh(caller.id).await?;
+        let row = shared::membership(pool, membership).await.map_err(unavailable)?;
+        match row.and_then(|row| row.user) {
+            Some(user) => self.forbids(app, caller, user).await,
+            None => Ok(None),
+        }
+    }
+
     /// What forbids `user` to be a member here, if anything does: a rule of this organization, or one of another that
     /// the person is in.
     pub async fn forbids(&self, app: &WriteApi, caller: &Caller, user: UserId) -> Answer<Option<&'static str>> {
