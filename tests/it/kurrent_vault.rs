@@ -2,6 +2,7 @@
 
 use crate::account::rotation::{PATH, rotation, with_new_key};
 use kurrentdb_double::Double;
+use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
 use tests::{
@@ -86,4 +87,43 @@ async fn who_signs_in_during_a_rotation_ends_it_and_keeps_everything() {
     let mut names: Vec<_> = names.collect();
     names.sort();
     assert_eq!(names, ["one", "two"]);
+}
+
+/// Everything of a vault is under one key, however the server dies amid the last append of a rotation.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_amid_a_rotation_finishes_it_when_it_is_back() {
+    const ITEMS: usize = 30;
+    let double = Double::start().unwrap();
+    let server = Server::start_with(&[("ANNALOCK_EVENT_STORE_URL", double.url.as_str())]).await;
+    let (account, client) = server.member("halfway").await;
+    for n in 0..ITEMS {
+        client.create_login(&account, &format!("item {n}")).await;
+    }
+    let after = with_new_key(&account);
+    let body = rotation(&client, &account, &after).await;
+    double.faults().delay(Duration::from_millis(60));
+    let rotating = tokio::spawn({
+        let request = client.request(Method::POST, PATH).json(&body);
+        async move { request.send().await }
+    });
+    while double.stored_in("cipher") < ITEMS + ITEMS / 3 {
+        assert!(!rotating.is_finished(), "it is killed before the end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.kill9().await;
+    assert!(rotating.await.unwrap().is_err());
+    double.faults().delay(Duration::ZERO);
+    server.start_again().await;
+
+    let mut again = server.client();
+    again.login(&after).await;
+    let vault = again.sync().await;
+    let ciphers = vault["ciphers"].as_array().unwrap();
+    assert_eq!(ciphers.len(), ITEMS);
+    for cipher in ciphers {
+        after
+            .user_key
+            .open(cipher["name"].as_str().unwrap())
+            .expect("the new key");
+    }
 }

@@ -8,3 +8,5 @@ mod fenced;
 mod kurrentdb;
 #[path = "eventstore/staged.rs"]
 mod staged;
+#[path = "eventstore/staged_changes.rs"]
+mod staged_changes;

@@ -63,14 +63,14 @@ impl Transaction for DeleteAccount {
             let released = EmailAddressEvent::Released {
                 at: unit.now_for(&address),
             };
-            unit.append(address, vec![released]);
+            unit.follow(address, vec![released]);
         }
         for device in unit.load_many::<Device>(&self.devices).await? {
             if device.state.user == Some(self.user) {
                 let removed = DeviceEvent::Removed {
                     at: unit.now_for(&device),
                 };
-                unit.append(device, vec![removed]);
+                unit.follow(device, vec![removed]);
             }
         }
         Ok(())

@@ -36,7 +36,7 @@ pub struct Loaded<A: Aggregate> {
 struct Pending {
     stream: StreamName,
     category: &'static str,
-    before: Option<Revision>,
+    expected: Expected,
     events: Vec<NewEvent>,
     after: Arc<dyn Any + Send + Sync>,
     at: Timestamp,
@@ -182,6 +182,17 @@ impl<'e> Unit<'e> {
 
     /// Adds `events` to what was loaded; the state after them.
     pub fn append<A: Aggregate>(&mut self, loaded: Loaded<A>, events: Vec<A::Event>) -> A {
+        let expected = loaded.revision.map_or(Expected::NoStream, Expected::Exact);
+        self.append_expecting(expected, loaded, events)
+    }
+
+    /// As [`Unit::append`], for what follows from the first thing appended to ([`Expected::Follows`]).
+    pub fn follow<A: Aggregate>(&mut self, loaded: Loaded<A>, events: Vec<A::Event>) -> A {
+        let expected = loaded.revision.map_or(Expected::NoStream, Expected::Follows);
+        self.append_expecting(expected, loaded, events)
+    }
+
+    fn append_expecting<A: Aggregate>(&mut self, expected: Expected, loaded: Loaded<A>, events: Vec<A::Event>) -> A {
         let Some(last) = events.last() else { return loaded.state };
         let at = last.at();
         let mut encoded = Vec::with_capacity(events.len());
@@ -208,7 +219,7 @@ impl<'e> Unit<'e> {
         self.pending.push(Pending {
             stream,
             category: A::CATEGORY,
-            before: loaded.revision,
+            expected,
             events: encoded,
             after,
             at,
@@ -231,7 +242,7 @@ impl<'e> Unit<'e> {
         self.pending.push(Pending {
             stream: A::stream(id),
             category: RECORDS,
-            before: None,
+            expected: Expected::Any,
             events: vec![new],
             after: Arc::new(()),
             at: event.at(),
@@ -265,12 +276,8 @@ impl<'e> Unit<'e> {
                 .seal(&pending.stream, pending.events)
                 .await
                 .map_err(ExecuteError::Seal)?;
-            let expected = match pending.before {
-                _ if pending.category == RECORDS => Expected::Any,
-                Some(revision) => Expected::Exact(revision),
-                None => Expected::NoStream,
-            };
-            let revision = Revision(pending.before.map_or(0, |before| before.0 + 1) + count - 1);
+            let before = pending.expected.revision();
+            let revision = Revision(before.map_or(0, |before| before.0 + 1) + count - 1);
             let baseline = Baseline {
                 state: pending.after,
                 revision,
@@ -279,7 +286,7 @@ impl<'e> Unit<'e> {
             kept.push((pending.category, pending.stream.id, baseline, pending.due));
             group.push(StreamAppend {
                 stream: pending.stream,
-                expected,
+                expected: pending.expected,
                 events,
             });
         }
@@ -289,7 +296,10 @@ impl<'e> Unit<'e> {
             None => store.append(group).await,
         };
         let appended = appended.map_err(ExecuteError::Append)?;
-        for (category, id, baseline, due) in kept {
+        for ((category, id, baseline, due), appended) in kept.into_iter().zip(&appended) {
+            if appended.revision != baseline.revision {
+                continue; // something came between, so what was folded is not what there is
+            }
             if category != RECORDS {
                 self.executor.baselines.put(category, id, baseline);
             }

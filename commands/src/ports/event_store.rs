@@ -11,12 +11,30 @@ use tokio::sync::watch;
 pub enum Expected {
     /// Its last event had this revision.
     Exact(Revision),
+    /// As [`Expected::Exact`]; and what is appended follows from the first append of its group. A store that appends to
+    /// one stream at a time appends it, once it has appended that first one, whatever came to this stream meanwhile.
+    Follows(Revision),
     /// It had no event.
     NoStream,
     /// It had one or more, however many.
     Exists,
     /// It does not matter. Only for records where twice is tolerable: a repeated append is not recognised.
     Any,
+}
+
+impl Expected {
+    /// The revision of the last event, where one is stated.
+    pub const fn revision(self) -> Option<Revision> {
+        match self {
+            Self::Exact(revision) | Self::Follows(revision) => Some(revision),
+            Self::NoStream | Self::Exists | Self::Any => None,
+        }
+    }
+
+    /// Whether it says where the events will lie, so that a repeated append can be told by the ids found there.
+    pub const fn says_where(self) -> bool {
+        matches!(self, Self::Exact(_) | Self::Follows(_) | Self::NoStream)
+    }
 }
 
 /// Events for one stream.

@@ -1,28 +1,34 @@
-//! Creating several streams all or nothing, on a store that appends to one stream at a time.
+//! Appending to several streams all or nothing, on a store that appends to one stream at a time.
 //!
-//! A group whose streams are all expected not to exist is first written, as a whole, to a stream of its own:
+//! A group is first written, as a whole, to a stream of its own:
 //!
 //! ```text
 //! batch-<id>    BatchStaged … BatchStaged BatchCommitted … BatchFinished | BatchRefused
 //! ```
 //!
-//! `BatchStaged` carries copies of the events (a part of at most [`PART_BYTES`]), `BatchCommitted` names every part by its
-//! id and SHA-256. Nothing is in the target streams so far. From here on the rest follows from what is stored, whoever
-//! does it: the writer, or [`StagedStore::resume`] after a crash.
+//! `BatchStaged` carries copies of the events (a part of at most [`PART_BYTES`]) and what is expected of their streams,
+//! `BatchCommitted` names every part by its id and SHA-256. Nothing is in the target streams so far. From here on the rest
+//! follows from what is stored, whoever does it: the writer, or [`StagedStore::resume`] after a crash.
 //!
-//! 1. The **first** stream of the group is the gate. It is appended first, expecting that it does not exist. That one
-//!    append decides: if it is taken, everything else will be; if somebody else has that stream, nothing will be.
-//! 2. The other streams are appended with the ids they were staged with, so that doing it twice is doing it once.
+//! 1. The **first** stream of the group is the gate. It is appended to first, as expected. That one append decides: if it is
+//!    taken, the rest is begun; if somebody else was there before, nothing will be appended.
+//! 2. The other streams are appended to in their order, with the ids they were staged with, so that doing it twice is doing it
+//!    once. What [`Expected::Follows`] is appended whatever came to its stream meanwhile.
 //! 3. `BatchFinished` or `BatchRefused` closes the batch.
 //!
 //! So a command that reserves something others may also want (an address) must put that stream **first**, and there can
-//! be one such stream in a group. All others must be new because their ids were made for this command. If one exists
-//! nevertheless, it is found before the commit and the group is refused; should it appear between the commit and its
-//! turn, the batch goes on without it, says so in `BatchFinished`, and the caller gets a conflict for that stream.
+//! be one such stream in a group. A stream that is not as expected is found before the commit, and the group is refused.
+//! Should somebody come to a stream behind the gate between the commit and its turn, then:
 //!
-//! The batch's id comes from the id of the group's first event, and the ids of events come from the command: the same
-//! command again finds its batch. Batches stay in the store, with the events as sealed as in their own streams.
-//! Readers of the whole store see them and pass over them by [`is_bookkeeping`].
+//! - streams that were to be created are created without it, for their ids were made for this command and nobody waits for
+//!   another's;
+//! - a group that changes what exists ends there. The command must give an order in which that is harmless.
+//!
+//! Either way `BatchFinished` says which streams got nothing, and the caller gets a conflict for the first of them.
+//!
+//! A batch's id comes from the id of its first event and from what was expected, and the ids of events come from the
+//! command: the same command again finds its batch. Batches stay in the store, with the events as sealed as in their own
+//! streams. Readers of the whole store see them and pass over them by [`is_bookkeeping`].
 
 mod batch;
 mod resume;
@@ -52,11 +58,10 @@ pub fn is_bookkeeping(stream: &StreamName) -> bool {
     stream.category == batch::CATEGORY || stream.category == resume::CATEGORY
 }
 
-/// An event store on which creating several streams is all or nothing.
+/// An event store on which a crash leaves all of a group or nothing.
 ///
-/// [`Caps::atomic_multi`] stays false, for other groups are not: a group that touches a stream that exists is checked as a
-/// whole and then appended in the order given. Between check and append somebody may come first; then the streams before
-/// the refused one are stored. The command must give the order in which that is harmless.
+/// [`Caps::atomic_multi`] stays false, for rivals may: see what becomes of a group when somebody else comes to a stream behind
+/// its gate between the commit and its turn.
 pub struct StagedStore {
     inner: Arc<dyn EventStore>,
     resumed_to: Mutex<resume::Progress>,
@@ -74,14 +79,11 @@ impl StagedStore {
     }
 
     async fn store(&self, fence: Option<&StreamName>, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
-        let several = group.len() > 1 && !self.inner.caps().atomic_multi;
-        if several && group.iter().all(|append| append.expected == Expected::NoStream) {
-            return self.create(fence, group).await;
+        if group.len() > 1 && !self.inner.caps().atomic_multi {
+            self.append_staged(fence, group).await
+        } else {
+            self.append_inner(fence, group).await
         }
-        if several {
-            self.check_expected(&group).await?;
-        }
-        self.append_inner(fence, group).await
     }
 
     async fn append_inner(
@@ -95,7 +97,11 @@ impl StagedStore {
         }
     }
 
-    async fn create(&self, fence: Option<&StreamName>, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
+    async fn append_staged(
+        &self,
+        fence: Option<&StreamName>,
+        group: Vec<StreamAppend>,
+    ) -> Result<Vec<Appended>, AppendError> {
         let max = self.inner.caps().max_append_bytes;
         if group.iter().any(|append| crate::wire::size(append) > max) {
             return Err(AppendError::TooLarge);
@@ -106,7 +112,7 @@ impl StagedStore {
             if batch.committed().is_some() {
                 return self.answer_again(&group, &batch).await;
             }
-            if let Err(conflict) = self.check_absent(&group).await {
+            if let Err(conflict) = self.check_expected(&group).await {
                 // an earlier try that arrived late may have been committed, and resumed, since the batch was read
                 let now = Batch::load(&*self.inner, staging.id).await.map_err(unavailable)?;
                 if now.committed().is_some() {
@@ -161,50 +167,23 @@ impl StagedStore {
         Ok(answer)
     }
 
-    /// Refuses a group of which a stream exists.
-    async fn check_absent(&self, group: &[StreamAppend]) -> Result<(), AppendError> {
-        let look = |stream: StreamName| async move {
-            let exists = !self
-                .inner
-                .read_stream(&stream, 0, 1)
-                .await
-                .map_err(unavailable)?
-                .is_empty();
-            Ok::<_, AppendError>(exists.then_some(stream))
-        };
-        let streams: Vec<_> = group.iter().map(|append| append.stream.clone()).collect();
-        let taken = stream::iter(streams)
-            .map(look)
+    /// Refuses a group of which a stream is neither as expected nor as this group left it.
+    async fn check_expected(&self, group: &[StreamAppend]) -> Result<(), AppendError> {
+        let looks: Vec<_> = group.iter().filter_map(look).collect();
+        let looking = looks.into_iter().map(async |look| {
+            let (first, found) = (look.first, self.inner.read_stream(&look.stream, look.from, look.max));
+            let found = found.await.map_err(unavailable)?;
+            let next = found.get(look.there).filter(|_| look.alone);
+            let moved_on = next.is_some_and(|event| first.is_none_or(|ours| ours != event.id));
+            Ok::<_, AppendError>((found.len() < look.there || moved_on).then_some(look.stream))
+        });
+        let other = stream::iter(looking)
             .buffered(ABREAST)
-            .try_filter_map(async |taken| Ok(taken));
-        let first = std::pin::pin!(taken).try_next().await?;
-        match first {
+            .try_filter_map(async |stream| Ok(stream));
+        match std::pin::pin!(other).try_next().await? {
             Some(stream) => Err(self.conflict(stream).await),
             None => Ok(()),
         }
-    }
-
-    /// Refuses a group of which a stream is neither as expected nor as this group left it.
-    async fn check_expected(&self, group: &[StreamAppend]) -> Result<(), AppendError> {
-        for append in group {
-            let (from, must_be_there) = match append.expected {
-                Expected::Any => continue,
-                Expected::NoStream => (0, 0),
-                Expected::Exists => (0, 1),
-                Expected::Exact(Revision(revision)) => (revision, 1),
-            };
-            let found = self
-                .inner
-                .read_stream(&append.stream, from, 1 + must_be_there)
-                .await
-                .map_err(unavailable)?;
-            let next = found.get(must_be_there).filter(|_| append.expected != Expected::Exists);
-            let moved_on = next.is_some_and(|event| append.events.first().is_none_or(|ours| ours.id != event.id));
-            if found.len() < must_be_there || moved_on {
-                return Err(self.conflict(append.stream.clone()).await);
-            }
-        }
-        Ok(())
     }
 
     async fn conflict(&self, stream: StreamName) -> AppendError {
@@ -219,6 +198,37 @@ impl StagedStore {
             Err(error) => unavailable(error),
         }
     }
+}
+
+/// What to read of a stream to know whether it is as expected.
+struct Look {
+    stream: StreamName,
+    from: u64,
+    max: usize,
+    /// How many events must be found.
+    there: usize,
+    /// Nobody else's event may follow on them.
+    alone: bool,
+    /// The id of the first event that is to be appended.
+    first: Option<Uuid>,
+}
+
+/// `None` if nothing is expected of it.
+fn look(append: &StreamAppend) -> Option<Look> {
+    let (from, there, alone) = match append.expected {
+        Expected::Any => return None,
+        Expected::NoStream => (0, 0, true),
+        Expected::Exists => (0, 1, false),
+        Expected::Exact(Revision(revision)) | Expected::Follows(Revision(revision)) => (revision, 1, true),
+    };
+    Some(Look {
+        stream: append.stream.clone(),
+        from,
+        max: there + usize::from(alone),
+        there,
+        alone,
+        first: append.events.first().map(|event| event.id),
+    })
 }
 
 fn one(answers: Vec<Appended>) -> Result<Appended, AppendError> {

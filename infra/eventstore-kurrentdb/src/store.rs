@@ -7,7 +7,7 @@ use crate::{
     wire,
 };
 use async_trait::async_trait;
-use commands::ports::{AppendError, Appended, Caps, EventStore, Expected, Page, ReadError, StreamAppend};
+use commands::ports::{AppendError, Appended, Caps, EventStore, Page, ReadError, StreamAppend};
 use domain::event::{Position, Revision, StoredEvent, StreamName};
 use eventstore::{AppendToStreamOptions, Client, CurrentRevision, Error};
 use futures::FutureExt;
@@ -145,7 +145,11 @@ impl KurrentStore {
     }
 
     async fn append_one(&self, append: StreamAppend) -> Result<Appended, AppendError> {
-        if matches!(append.expected, Expected::Exact(Revision(revision)) if revision > LAST_REVISION) {
+        if append
+            .expected
+            .revision()
+            .is_some_and(|revision| revision.0 > LAST_REVISION)
+        {
             let current = self.last_revision(&append.stream).await;
             return Err(AppendError::Conflict {
                 stream: append.stream,

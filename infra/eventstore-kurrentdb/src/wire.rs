@@ -16,7 +16,9 @@ const CLOSING: u8 = b'}';
 /// What a stream must be like, in the client's words.
 pub(crate) fn expected(expected: Expected) -> ExpectedRevision {
     match expected {
-        Expected::Exact(Revision(revision)) => ExpectedRevision::Exact(revision),
+        Expected::Exact(Revision(revision)) | Expected::Follows(Revision(revision)) => {
+            ExpectedRevision::Exact(revision)
+        }
         Expected::NoStream => ExpectedRevision::NoStream,
         Expected::Exists => ExpectedRevision::StreamExists,
         Expected::Any => ExpectedRevision::Any,

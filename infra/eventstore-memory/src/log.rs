@@ -100,7 +100,7 @@ impl Log {
             Expected::Any => true,
             Expected::Exists => len > 0,
             Expected::NoStream => len == 0,
-            Expected::Exact(revision) => revision.0.checked_add(1) == Some(len),
+            Expected::Exact(revision) | Expected::Follows(revision) => revision.0.checked_add(1) == Some(len),
         }
     }
 
@@ -168,7 +168,7 @@ struct Found {
 fn slot(expected: Expected) -> Option<u64> {
     match expected {
         Expected::NoStream => Some(0),
-        Expected::Exact(revision) => revision.0.checked_add(1),
+        Expected::Exact(revision) | Expected::Follows(revision) => revision.0.checked_add(1),
         Expected::Exists | Expected::Any => None,
     }
 }

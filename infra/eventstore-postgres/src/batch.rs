@@ -141,7 +141,9 @@ const UNREACHABLE: i64 = 1 << 62;
 /// An expectation as the database function takes it.
 fn number(expected: Expected) -> i64 {
     match expected {
-        Expected::Exact(revision) => i64::try_from(revision.0).unwrap_or(UNREACHABLE).min(UNREACHABLE),
+        Expected::Exact(revision) | Expected::Follows(revision) => {
+            i64::try_from(revision.0).unwrap_or(UNREACHABLE).min(UNREACHABLE)
+        }
         Expected::NoStream => -1,
         Expected::Any => -2,
         Expected::Exists => -4,

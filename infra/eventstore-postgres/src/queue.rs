@@ -41,9 +41,7 @@ pub(crate) struct Digested {
 impl Group {
     /// Whether the database can tell a second try from a first: it compares ids where a revision was expected.
     pub fn is_recognised(&self) -> bool {
-        self.members
-            .iter()
-            .any(|m| matches!(m.expected, Expected::Exact(_) | Expected::NoStream))
+        self.members.iter().any(|m| m.expected.says_where())
     }
 
     /// Whether it may share a row of a batch with others like it.
@@ -61,9 +59,9 @@ impl Group {
     /// The member that the fence is checked with: one that states a revision, if there is one, for those are recognised
     /// when they are stored already.
     pub fn fenced_member(&self) -> Option<usize> {
-        let states = |m: &Member| matches!(m.expected, Expected::Exact(_) | Expected::NoStream);
         self.fence.as_ref()?;
-        Some(self.members.iter().position(states).unwrap_or_default())
+        let recognised = self.members.iter().position(|m| m.expected.says_where());
+        Some(recognised.unwrap_or_default())
     }
 }
 

@@ -173,6 +173,14 @@ impl Double {
         self.shared.log().forget_ids();
     }
 
+    /// How many events of streams of this category were stored.
+    pub fn stored_in(&self, category: &str) -> usize {
+        let log = self.shared.log();
+        let all = log.read_all(None, false, u64::MAX);
+        let of = |stream: &str| stream.split_once('-').is_some_and(|(first, _)| first == category);
+        all.iter().filter(|record| of(&record.stream)).count()
+    }
+
     /// How many events of other streams than the server's own were stored.
     pub fn stored(&self) -> usize {
         self.shared

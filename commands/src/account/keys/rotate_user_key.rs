@@ -14,7 +14,7 @@
 //! 3. **Wait** until the read models have passed that append, so that they list everything that came before it. A store
 //!    without one order over streams (KurrentDB) is given the time that its appends may take
 //!    ([`crate::ports::EventStore::let_land`]).
-//! 4. **Rotate.** Decided anew on what is there now, with the stamp of step 2 in place of a proof. What came in between 1 and
+//! 4. **Rotate.** One append, the account first. Decided anew on what is there now, with the stamp of step 2 in place of a proof. What came in between 1 and
 //!    2 is found: an item that was left out, an edit the client had not seen. Then the rotation is refused; the sessions are
 //!    over, and whoever signs in again finds everything under the old key.
 //!
@@ -170,12 +170,12 @@ impl RotateUserKey {
         for folder in folders {
             let event = self.decide_folder(&folder, unit.now_for(&folder));
             let event = event.map_err(ExecuteError::Refused)?;
-            unit.append(folder, event.into_iter().collect());
+            unit.follow(folder, event.into_iter().collect());
         }
         for cipher in ciphers {
             let event = self.decide_cipher(&cipher, unit.now_for(&cipher));
             let event = event.map_err(ExecuteError::Refused)?;
-            unit.append(cipher, event.into_iter().collect());
+            unit.follow(cipher, event.into_iter().collect());
         }
         Ok(())
     }
@@ -191,8 +191,9 @@ impl Transaction for RotateUserKey {
         let events = live(&loaded.state)
             .and_then(|user| self.decide_begun(user, now))
             .map_err(ExecuteError::Refused)?;
-        self.reseal(unit).await?;
+        // first, for it decides: whoever signs in meanwhile appends to the account, and to nothing else
         unit.append(loaded, events);
+        self.reseal(unit).await?;
         Ok(())
     }
 }

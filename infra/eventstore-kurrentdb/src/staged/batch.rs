@@ -34,7 +34,51 @@ struct Part {
 #[derive(Serialize, Deserialize)]
 struct Fragment {
     stream: String,
+    #[serde(default, skip_serializing_if = "Was::is_absent")]
+    was: Was,
     events: Vec<Copy>,
+}
+
+/// What was expected of a stream.
+#[derive(Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Was {
+    #[default]
+    Absent,
+    At(u64),
+    Before(u64),
+    There,
+    Whatever,
+}
+
+impl Was {
+    fn is_absent(&self) -> bool {
+        *self == Self::Absent
+    }
+}
+
+impl From<Expected> for Was {
+    fn from(expected: Expected) -> Self {
+        match expected {
+            Expected::NoStream => Self::Absent,
+            Expected::Exact(Revision(revision)) => Self::At(revision),
+            Expected::Follows(Revision(revision)) => Self::Before(revision),
+            Expected::Exists => Self::There,
+            Expected::Any => Self::Whatever,
+        }
+    }
+}
+
+impl From<Was> for Expected {
+    fn from(was: Was) -> Self {
+        match was {
+            Was::Absent => Self::NoStream,
+            Was::At(revision) => Self::Exact(Revision(revision)),
+            Was::Before(revision) => Self::Follows(Revision(revision)),
+            Was::There => Self::Exists,
+            Was::Whatever => Self::Any,
+        }
+    }
 }
 
 /// An event; its bytes in base64, for they must come back as they are.
@@ -51,7 +95,7 @@ struct Copy {
 /// Data of `BatchCommitted`.
 #[derive(Clone, Serialize, Deserialize)]
 struct Committed {
-    /// How many streams the batch creates.
+    /// How many streams the batch appends to.
     streams: usize,
     parts: Vec<PartName>,
 }
@@ -64,7 +108,7 @@ struct PartName {
     sha256: String,
 }
 
-/// Data of `BatchFinished` (the streams that somebody else had) and of `BatchRefused` (the gate).
+/// Data of `BatchFinished` (the streams that got nothing) and of `BatchRefused` (the gate).
 #[derive(Serialize)]
 struct Outcome<'a> {
     without: &'a [String],
@@ -104,12 +148,24 @@ fn sha256(data: &[u8]) -> String {
     Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The id of a group's batch. A command that decides anew has the same ids for its events, and other expectations.
+fn id_of(group: &[StreamAppend], first: Uuid) -> Uuid {
+    if group.iter().all(|append| append.expected == Expected::NoStream) {
+        return Uuid::new_v5(&first, b"batch");
+    }
+    let expectations: Vec<_> = group
+        .iter()
+        .map(|append| (append.stream.to_string(), Was::from(append.expected)))
+        .collect();
+    Uuid::new_v5(&first, &Sha256::digest(json(&expectations)))
+}
+
 /// Prepares `group` for a store that takes `max` bytes at once. The group is not empty, and no stream in it is.
 pub(super) fn stage(group: &[StreamAppend], max: usize) -> Result<Staging, AppendError> {
     let budget = PART_BYTES.min(max.saturating_sub(ROOM));
     let first = group.first().and_then(|append| append.events.first());
     let first = first.ok_or_else(|| AppendError::Unavailable("a group without events".to_owned()))?;
-    let id = Uuid::new_v5(&first.id, b"batch");
+    let id = id_of(group, first.id);
     let part = |part: Part| {
         let data = json(&part);
         bookkeeping(
@@ -151,10 +207,12 @@ fn cut(group: &[StreamAppend], budget: usize) -> Result<Vec<Part>, AppendError> 
     let (mut parts, mut size) = (vec![Part::default()], 0);
     for append in group {
         let stream = append.stream.to_string();
-        let mut fragment = Fragment {
+        let empty = || Fragment {
             stream: stream.clone(),
+            was: append.expected.into(),
             events: Vec::new(),
         };
+        let mut fragment = empty();
         size += STREAM_BYTES;
         for event in &append.events {
             let len = base64_len(&event.data) + base64_len(&event.meta) + event.type_name.len() + EVENT_BYTES;
@@ -162,14 +220,7 @@ fn cut(group: &[StreamAppend], budget: usize) -> Result<Vec<Part>, AppendError> 
                 return Err(AppendError::TooLarge);
             }
             if size + len > budget {
-                let full = std::mem::replace(
-                    &mut fragment,
-                    Fragment {
-                        stream: stream.clone(),
-                        events: Vec::new(),
-                    },
-                );
-                push(&mut parts, full);
+                push(&mut parts, std::mem::replace(&mut fragment, empty()));
                 parts.push(Part::default());
                 size = STREAM_BYTES;
             }
@@ -294,7 +345,7 @@ impl Batch {
                     Some(last) if last.stream == stream => last.events.extend(events),
                     _ => group.push(StreamAppend {
                         stream,
-                        expected: Expected::NoStream,
+                        expected: fragment.was.into(),
                         events,
                     }),
                 }

@@ -1,8 +1,8 @@
 //! From a committed batch to its streams.
 
-use super::{ABREAST, LONG_RUN, StagedStore, batch, one};
-use commands::ports::{AppendError, Appended, Expected, StreamAppend};
-use domain::event::{Revision, StreamName};
+use super::{ABREAST, LONG_RUN, StagedStore, TRIES, batch, one, unavailable};
+use commands::ports::{AppendError, Appended, Expected, READ_PAGE, StreamAppend};
+use domain::event::{Revision, StoredEvent, StreamName};
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ pub(super) enum Rolled {
     Done(Vec<Appended>),
     /// Somebody else has the gate; nothing is there.
     Refused(AppendError),
-    /// Everything is there but a stream that somebody else has, against the rule that only the gate is contested.
+    /// Something is missing, for somebody else came to a stream behind the gate.
     Short(AppendError),
 }
 
@@ -25,8 +25,22 @@ impl Rolled {
     }
 }
 
+/// Where the events of an append are that was not as expected.
+enum Found {
+    /// Stored by an earlier try.
+    Stored(Appended),
+    /// Nowhere; the stream's last revision.
+    Behind(Revision),
+}
+
+/// The batch is committed, so "nothing was appended" would be wrong to say.
+fn later(error: &AppendError) -> AppendError {
+    AppendError::Unavailable(format!("a committed batch goes on later: {error}"))
+}
+
 impl StagedStore {
-    /// Appends the streams of batch `id`, committed at revision `committed`, and closes it. Safe to repeat.
+    /// Appends to the streams of batch `id`, committed at revision `committed`, and closes it. Safe to repeat: nobody's
+    /// event goes away, so a stream that is not as expected now will not be as expected later.
     ///
     /// The order of the group is kept, except within a run of more than [`LONG_RUN`] streams of one category.
     pub(super) async fn roll(
@@ -45,23 +59,36 @@ impl StagedStore {
                 return Ok(Rolled::Refused(conflict));
             }
         };
-        let mut conflicts = Vec::new();
+        let creates = group.iter().all(|append| append.expected == Expected::NoStream);
+        let (mut conflicts, mut begun) = (Vec::new(), 0);
         for run in others.chunk_by(|a, b| a.stream.category == b.stream.category) {
             let abreast = if run.len() > LONG_RUN { ABREAST } else { 1 };
             let appends = stream::iter(run.to_vec()).map(|append| async move { self.append_target(&append).await });
-            for outcome in appends.buffered(abreast).try_collect::<Vec<_>>().await? {
+            let mut outcomes = std::pin::pin!(appends.buffered(abreast));
+            while let Some(outcome) = outcomes.try_next().await? {
+                begun += 1;
                 match outcome {
                     Ok(done) => answers.push(done),
                     Err(conflict) => conflicts.push(conflict),
                 }
+                if abreast == 1 && !creates && !conflicts.is_empty() {
+                    break;
+                }
+            }
+            if !creates && !conflicts.is_empty() {
+                break;
             }
         }
-        let without: Vec<StreamName> = conflicts.iter().map(|(_, stream)| stream.clone()).collect();
+        let left = others[begun..].iter().map(|append| &append.stream);
+        let refused = conflicts.iter().map(|(_, stream)| stream);
+        let without: Vec<StreamName> = refused.chain(left).cloned().collect();
         self.close(id, committed, batch::FINISHED, &without, gate).await;
         match conflicts.into_iter().next() {
             None => Ok(Rolled::Done(answers)),
             Some((conflict, stream)) => {
-                tracing::error!(batch.id = %id, stream.category = %stream.category, "a batch was finished without a stream");
+                if creates {
+                    tracing::error!(batch.id = %id, stream.category = %stream.category, "a batch was finished without a stream");
+                }
                 Ok(Rolled::Short(conflict))
             }
         }
@@ -72,13 +99,41 @@ impl StagedStore {
         &self,
         append: &StreamAppend,
     ) -> Result<Result<Appended, (AppendError, StreamName)>, AppendError> {
-        match self.inner.append(vec![append.clone()]).await {
-            Ok(answers) => Ok(Ok(one(answers)?)),
-            Err(conflict @ AppendError::Conflict { .. }) => Ok(Err((conflict, append.stream.clone()))),
-            // committed, so "nothing was appended" would be wrong to say
-            Err(error) => Err(AppendError::Unavailable(format!(
-                "a committed batch goes on later: {error}"
-            ))),
+        let mut append = append.clone();
+        for _ in 0..TRIES {
+            match self.inner.append(vec![append.clone()]).await {
+                Ok(answers) => return Ok(Ok(one(answers)?)),
+                Err(AppendError::Conflict { .. }) if matches!(append.expected, Expected::Follows(_)) => {
+                    match self.find(&append).await? {
+                        Found::Stored(done) => return Ok(Ok(done)),
+                        Found::Behind(last) => append.expected = Expected::Follows(last),
+                    }
+                }
+                Err(conflict @ AppendError::Conflict { .. }) => return Ok(Err((conflict, append.stream))),
+                Err(error) => return Err(later(&error)),
+            }
+        }
+        Err(later(&AppendError::Busy))
+    }
+
+    /// What came to a stream since the revision that was expected: the events of `append`, or those of others only.
+    async fn find(&self, append: &StreamAppend) -> Result<Found, AppendError> {
+        let mut last = append.expected.revision().unwrap_or(Revision(0));
+        loop {
+            let page = self.inner.read_stream(&append.stream, last.0 + 1, READ_PAGE).await;
+            let page = page.map_err(|error| later(&unavailable(error)))?;
+            let ours = |event: &StoredEvent| append.events.last().is_some_and(|ours| ours.id == event.id);
+            if let Some(event) = page.iter().find(|event| ours(event)) {
+                return Ok(Found::Stored(Appended {
+                    revision: event.revision,
+                    position: event.position,
+                    repeated: true,
+                }));
+            }
+            match page.last() {
+                Some(event) => last = event.revision,
+                None => return Ok(Found::Behind(last)),
+            }
         }
     }
 
