@@ -62,7 +62,8 @@ impl Body {
 
     /// Whether it is good for who knows of `revision`, read from `generation`.
     pub fn shows(&self, revision: Revision, generation: u64) -> bool {
-        self.generation == generation && self.revision.position >= revision.position
+        // what was parked and comes late moves the date alone
+        self.generation == generation && self.revision.position >= revision.position && self.revision.at >= revision.at
     }
 
     /// The bytes in `encoding`; as they are without one.

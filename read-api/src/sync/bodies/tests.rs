@@ -247,3 +247,21 @@ async fn compressed_copies_have_their_place_or_are_not_made() {
     let _full = roomy.room.take(roomy.room.bytes() - before);
     assert!(Encoding::Gzip.compress(plain.pieces(None), &roomy).is_none());
 }
+
+#[test]
+fn a_body_is_good_for_what_it_shows_and_not_for_what_came_late_from_among_the_parked() {
+    let body = Body::new(&bodies(1_000), AT, 1, Vec::new());
+    let at = |position, at| Revision {
+        position: Position(position),
+        at: Timestamp(at),
+    };
+    for (revision, generation, good) in [
+        (AT, 1, true),
+        (at(6, 5), 1, true),
+        (at(8, 8), 1, false),
+        (at(7, 8), 1, false),
+        (AT, 2, false),
+    ] {
+        assert_eq!(body.shows(revision, generation), good, "{revision:?} of {generation}");
+    }
+}
