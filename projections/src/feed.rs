@@ -1,7 +1,7 @@
 //! Where projectors get events from.
 
 use async_trait::async_trait;
-use domain::event::{Position, StoredEvent};
+use domain::event::{Position, StoredEvent, StreamName};
 use tokio::sync::watch;
 
 /// A stretch of the whole store, personal data opened.
@@ -28,6 +28,13 @@ pub trait Subscription: Send + Sync {
     /// # Errors
     /// [`FeedError`]; safe to retry.
     async fn next(&self, after: Position, max: usize) -> Result<Batch, FeedError>;
+
+    /// The event of `stream` that lies at `position`. Positions have no neighbours to count to: see
+    /// [`commands::ports::Caps`].
+    ///
+    /// # Errors
+    /// [`FeedError`]; safe to retry.
+    async fn find(&self, stream: &StreamName, position: Position) -> Result<Option<StoredEvent>, FeedError>;
 
     /// The last position.
     ///

@@ -46,6 +46,9 @@ pub struct UserParts {
     pub own: Revision,
     /// Organizations the person is confirmed in, and where each is.
     pub organizations: Vec<(OrganizationId, Revision)>,
+    /// Something that happened to the account, or to a membership of it, is parked: the end of a session or of a right may be
+    /// among it. Nothing else here is to be trusted then, and nothing is remembered.
+    pub held: bool,
 }
 
 impl UserParts {
@@ -238,6 +241,13 @@ impl Live {
             return;
         }
         let mut users = lock(&self.users);
+        let parts = match parts {
+            Some(parts) if parts.held => {
+                users.pop(&ticket.user);
+                return;
+            }
+            parts => parts,
+        };
         let mine =
             matches!(users.get(&ticket.user), Some(Known::Loading { ticket: number, .. }) if *number == ticket.number);
         if !mine {
@@ -265,6 +275,11 @@ impl Live {
                 known.put(organization, revision);
             }
         }
+    }
+
+    /// An event was parked: whose rights it was about is to be read again.
+    pub(crate) fn forget_users(&self) {
+        lock(&self.users).clear();
     }
 
     /// An item as the projector wrote it lately; `Some(None)` if it is gone.

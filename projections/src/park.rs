@@ -1,7 +1,7 @@
 //! Events a projector could not take. The later events of the same stream are parked with them, in order.
 
 use crate::{generation::Generation, projector::Projector};
-use domain::event::{Position, StoredEvent};
+use domain::event::{Position, StoredEvent, StreamName};
 use sqlx::{PgConnection, PgPool, Row};
 use std::{borrow::Cow, collections::HashSet};
 use uuid::Uuid;
@@ -158,9 +158,9 @@ pub(crate) async fn wanted(
     connection: &mut PgConnection,
     projector: &str,
     generation: i32,
-) -> Result<Vec<Position>, sqlx::Error> {
-    let positions: Vec<i64> = sqlx::query_scalar(
-        "select position from projection.parked p where projector = $1 and generation = $2 and exists (
+) -> Result<Vec<(StreamName, Position)>, sqlx::Error> {
+    let found: Vec<(String, Uuid, i64)> = sqlx::query_as(
+        "select category, stream_id, position from projection.parked p where projector = $1 and generation = $2 and exists (
              select 1 from projection.parked w where w.projector = p.projector and w.generation = p.generation
              and w.category = p.category and w.stream_id = p.stream_id and w.retry)
          order by position",
@@ -169,10 +169,9 @@ pub(crate) async fn wanted(
     .bind(generation)
     .fetch_all(connection)
     .await?;
-    Ok(positions
-        .into_iter()
-        .map(|position| Position(position as u64))
-        .collect())
+    let named =
+        |(category, id, position): (String, Uuid, i64)| (StreamName::new(category, id), Position(position as u64));
+    Ok(found.into_iter().map(named).collect())
 }
 
 /// Takes an event out, because it was applied.

@@ -325,6 +325,7 @@ impl Runner {
             .insert((event.stream.category.to_string(), event.stream.id));
         owned.generation.position = next;
         if let Some(live) = &self.live {
+            live.forget_users();
             live.set_position(next);
         }
         Ok(())
@@ -337,17 +338,16 @@ impl Runner {
         }
         let (name, number) = (self.projector.name(), owned.generation.number);
         let mut failed = HashSet::new();
-        for position in park::wanted(&mut owned.connection, name, number).await? {
-            let batch = self.feed.next(Position(position.0.saturating_sub(1)), 1).await?;
-            let Some(event) = batch.events.first().filter(|event| event.position == position) else {
-                continue;
-            };
-            let key = (event.stream.category.to_string(), event.stream.id);
+        for (stream, position) in park::wanted(&mut owned.connection, name, number).await? {
+            let key = (stream.category.to_string(), stream.id);
             if failed.contains(&key) {
                 continue;
             }
+            let Some(event) = self.feed.find(&stream, position).await? else {
+                continue;
+            };
             let mut tx = owned.connection.begin().await?;
-            match self.projector.apply(&mut tx, std::slice::from_ref(event)).await {
+            match self.projector.apply(&mut tx, std::slice::from_ref(&event)).await {
                 Ok(changes) => {
                     park::unpark(&mut tx, name, number, position).await?;
                     advance(&mut tx, &owned.generation, owned.epoch, owned.generation.position)

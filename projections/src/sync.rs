@@ -381,6 +381,25 @@ impl SyncProjector {
     }
 }
 
+impl SyncProjector {
+    /// The tables and what their rows are told apart by.
+    pub(crate) const TABLES: &[(&str, &str)] = &[
+        ("account", "user_id"),
+        ("cipher", "cipher_id"),
+        ("folder", "folder_id"),
+        ("device", "device_id"),
+        ("revision", "owner_id"),
+        ("organization", "organization_id"),
+        ("membership", "membership_id"),
+        ("collection", "collection_id"),
+        ("collection_grant", "grant_id"),
+        ("member_group", "group_id"),
+        ("group_member", "place_id"),
+        ("policy", "policy_id"),
+        ("filing", "filing_id"),
+    ];
+}
+
 #[async_trait]
 impl Projector for SyncProjector {
     fn name(&self) -> &'static str {
@@ -392,21 +411,7 @@ impl Projector for SyncProjector {
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("account", "user_id"),
-            ("cipher", "cipher_id"),
-            ("folder", "folder_id"),
-            ("device", "device_id"),
-            ("revision", "owner_id"),
-            ("organization", "organization_id"),
-            ("membership", "membership_id"),
-            ("collection", "collection_id"),
-            ("collection_grant", "grant_id"),
-            ("member_group", "group_id"),
-            ("group_member", "place_id"),
-            ("policy", "policy_id"),
-            ("filing", "filing_id"),
-        ]
+        Self::TABLES
     }
 
     fn schema(&self) -> &'static str {

@@ -133,7 +133,8 @@ impl ReadApi {
 /// Stamp and revision of an account, from memory as a rule.
 ///
 /// # Errors
-/// 503 if the database cannot be asked.
+/// 503 if the database cannot be asked, and while an event of the account or of a membership of it is parked: it may have ended
+/// a session, or taken a right away.
 pub async fn user_state(live: &Live, pool: &PgPool, user: UserId) -> Answer<Option<UserState>> {
     if let Some(known) = live.user(user) {
         return Ok(known);
@@ -141,6 +142,10 @@ pub async fn user_state(live: &Live, pool: &PgPool, user: UserId) -> Answer<Opti
     let ticket = live.will_load(user);
     let parts = read::user_state(pool, user).await.map_err(unavailable)?;
     live.loaded(ticket, parts.as_ref());
+    if parts.as_ref().is_some_and(|parts| parts.held) {
+        tracing::error!(user.id = %user, "an event of this account is parked: nobody is let in until it is not");
+        return Err(Problem::unavailable());
+    }
     Ok(parts.map(|parts| parts.whole()))
 }
 

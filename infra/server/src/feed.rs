@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use commands::ports::{EventStore, Seal};
-use domain::event::Position;
+use domain::event::{Position, StoredEvent, StreamName};
 use eventstore_kurrentdb::is_bookkeeping;
 use projections::feed::{Batch, FeedError, Subscription};
 use std::sync::Arc;
@@ -37,6 +37,16 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// Personal data opened; metadata left out, if it is not wanted.
+    async fn open(&self, mut events: Vec<StoredEvent>) -> Result<Vec<StoredEvent>, FeedError> {
+        if !self.metadata {
+            events.iter_mut().for_each(|event| event.meta = Bytes::new());
+        }
+        self.seal.open(events).await.map_err(feed_error)
+    }
+}
+
 fn feed_error(e: impl std::fmt::Display) -> FeedError {
     FeedError(e.to_string())
 }
@@ -47,15 +57,22 @@ impl Subscription for Feed {
         let mut page = self.store.read_all(after, max).await.map_err(feed_error)?;
         // what a store without groups keeps for itself
         page.events.retain(|event| !is_bookkeeping(&event.stream));
-        if !self.metadata {
-            page.events.iter_mut().for_each(|event| event.meta = Bytes::new());
-        }
-        let events = self.seal.open(page.events).await.map_err(feed_error)?;
+        let events = self.open(page.events).await?;
         Ok(Batch {
             events,
             next: page.next,
             head: page.head,
         })
+    }
+
+    async fn find(&self, stream: &StreamName, position: Position) -> Result<Option<StoredEvent>, FeedError> {
+        let read = self
+            .store
+            .read_streams(&[(stream.clone(), 0)])
+            .await
+            .map_err(feed_error)?;
+        let found = read.into_iter().flatten().find(|event| event.position == position);
+        Ok(self.open(found.into_iter().collect()).await?.pop())
     }
 
     async fn head(&self) -> Result<Position, FeedError> {

@@ -1,7 +1,7 @@
 //! The end of the store, read and opened once for everything in this process that follows it.
 
 use async_trait::async_trait;
-use domain::event::{Position, StoredEvent};
+use domain::event::{Position, StoredEvent, StreamName};
 use projections::feed::{Batch, FeedError, Subscription};
 use std::{
     collections::VecDeque,
@@ -132,6 +132,10 @@ impl Subscription for Tail {
         }
         kept.extend(&batch);
         Ok(first(batch, max))
+    }
+
+    async fn find(&self, stream: &StreamName, position: Position) -> Result<Option<StoredEvent>, FeedError> {
+        self.feed.find(stream, position).await
     }
 
     async fn head(&self) -> Result<Position, FeedError> {

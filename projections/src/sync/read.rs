@@ -1,6 +1,7 @@
 //! Questions to the tables of the sync projector, through the views of schema `read`.
 
 use super::{
+    SyncProjector,
     account::{AccountView, read_view},
     cipher::{CipherLine, CipherRow, Ciphers},
     device::{DeviceRow, Devices},
@@ -15,6 +16,7 @@ use domain::{
 };
 use futures::{Stream, TryStreamExt};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// A question for whole rows of a table.
@@ -23,13 +25,17 @@ pub(super) fn select<T: Table>(which: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("select {names} from read.{table} {which}"))
 }
 
-/// Stamp and revisions of an account.
+/// Stamp and revisions of an account, and whether something that happened to it, or to a membership of it, is parked.
 ///
 /// # Errors
 /// Whatever the database says; so for all functions here.
 pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserParts>, sqlx::Error> {
     let rows = sqlx::query(
-        "select a.stamp, r.position, r.at, m.organization_id, o.position, o.at
+        "select a.stamp, r.position, r.at, m.organization_id, o.position, o.at, exists (
+             select from projection.parked p join projection.generation g using (projector, generation)
+             where p.projector = 'sync' and g.state = 'live'
+               and ((p.category = 'user' and p.stream_id = a.user_id)
+                 or (p.category = 'membership' and p.stream_id = m.membership_id)))
          from read.account a join read.revision r on r.owner_id = a.user_id
          left join (read.membership m join read.revision o on o.owner_id = m.organization_id)
            on m.user_id = a.user_id and m.active
@@ -51,7 +57,12 @@ pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserParts>
             organizations.push((OrganizationId(id), revision(row, 4, 5)?));
         }
     }
+    let mut held = false;
+    for row in &rows {
+        held |= row.try_get::<bool, _>(6)?;
+    }
     Ok(Some(UserParts {
+        held,
         stamp: first.try_get(0)?,
         own: revision(first, 1, 2)?,
         organizations,
@@ -168,8 +179,19 @@ pub async fn devices_called(pool: &PgPool, identifier: &str) -> Result<Vec<(User
 pub type Snapshot = Transaction<'static, Postgres>;
 
 /// A snapshot of now.
+///
+/// The views are locked before it is taken. Another generation could else be put behind them between two questions, and
+/// what was written to that one lately is not in a snapshot from before.
 pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
-    pool.begin_with("begin isolation level repeatable read read only").await
+    static BEGIN: LazyLock<String> = LazyLock::new(|| {
+        let views: Vec<_> = SyncProjector::TABLES
+            .iter()
+            .map(|(table, _)| format!("read.{table}"))
+            .collect();
+        let views = views.join(", ");
+        format!("begin isolation level repeatable read read only; lock table {views} in access share mode")
+    });
+    pool.begin_with(AssertSqlSafe(&**BEGIN)).await
 }
 
 /// Where what a person syncs is, in the snapshot of `connection`: see [`UserParts::whole`].

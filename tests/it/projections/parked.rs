@@ -9,9 +9,13 @@ use domain::id::{CipherId, DeviceId, FolderId};
 use domain::meta::Actor;
 use domain::vault::cipher::{Cipher, CipherEvent};
 use domain::vault::folder::{Folder, FolderEvent};
+use projections::live::Live;
 use projections::park::{self, Parked};
+use projections::runner::Runner;
 use projections::sync::{SyncProjector, read};
 use sqlx::{Connection, PgConnection};
+use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 const POISONED: Uuid = Uuid::from_u128(66);
@@ -290,4 +294,40 @@ async fn a_newer_shape_of_a_known_event_is_waited_at_as_well() {
     .await;
     assert_eq!(world.position("sync").await, Some(Position(unknown.0 - 1)));
     assert_eq!(parked(&world).await, []);
+}
+
+/// The end of a session, or of a membership, may be what is parked: it is not to be had by a mistake of this program.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_an_event_is_parked_of_is_let_in_nowhere_until_it_is_not() {
+    let (world, held, other) = (World::new().await, person(1), person(2));
+    world.start_empty(SyncProjector::default()).await;
+    for user in [held, other] {
+        world.add::<User>(user, &registered(user, ms(0))).await;
+    }
+    let live = Arc::new(Live::gathering(Duration::ZERO));
+    let runner = Runner::new(
+        Arc::new(SyncProjector::new(Arc::clone(&live))),
+        world.pool.clone(),
+        world.subscription(),
+        Some(Arc::clone(&live)),
+    );
+    let running = tokio::spawn(runner.run());
+    world.caught_up("sync").await;
+    let state = async |user| read_api::user_state(&live, &world.pool, user).await;
+    assert!(state(held).await.unwrap().is_some());
+    assert!(live.user(held).is_some(), "it is remembered");
+
+    let named = ("UserPasswordChanged", 1);
+    let at = world
+        .add_raw(User::CATEGORY, held.0, named, r#"{"stamp":7}"#, &meta(Actor::System))
+        .await;
+    world.caught_up("sync").await;
+    until("it is parked", async || parked(&world).await.len() == 1).await;
+    for _ in 0..2 {
+        assert_eq!(state(held).await.unwrap_err().status(), 503);
+        assert!(state(other).await.unwrap().is_some());
+    }
+    assert!(park::skip(&world.pool, "sync", at).await.unwrap());
+    assert!(state(held).await.unwrap().is_some());
+    running.abort();
 }

@@ -3,14 +3,16 @@
 use super::history::{crowd, item, mixed, ms};
 use super::world::{TABLES, World, person};
 use async_trait::async_trait;
-use domain::event::Position;
+use domain::event::{Position, StoredEvent, StreamName};
 use domain::id::CipherId;
 use domain::vault::cipher::{Cipher, CipherEvent};
 use projections::audit::AuditProjector;
 use projections::feed::{Batch, FeedError, Subscription};
 use projections::generation;
+use projections::projector::Projector;
 use projections::rebuild::{self, Comparison, Options};
-use projections::sync::SyncProjector;
+use projections::sync::{SyncProjector, read};
+use sqlx::{AssertSqlSafe, PgConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -90,6 +92,10 @@ impl Subscription for Hesitant {
             batch.next = after;
         }
         Ok(batch)
+    }
+
+    async fn find(&self, stream: &StreamName, position: Position) -> Result<Option<StoredEvent>, FeedError> {
+        self.feed.find(stream, position).await
     }
 
     async fn head(&self) -> Result<Position, FeedError> {
@@ -285,4 +291,36 @@ async fn a_comparison_needs_no_owner_that_goes_on() {
     let compared = tokio::time::timeout(super::world::LONG, world.rebuild(&projector, false)).await;
     let compared = compared.expect("nobody has to be waited for").unwrap().unwrap();
     assert_eq!((compared.position, compared.equal()), (Position(1), true));
+}
+
+/// What is read in one snapshot is of one generation: the tables of another one are, in that snapshot, not as they will be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_sees_one_generation_though_another_is_put_in_its_place() {
+    let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
+    mixed(&world, seed("a mixed history"), 100).await;
+    world.sync().await;
+    let counted = async |connection: &mut PgConnection| -> Vec<i64> {
+        let mut counted = Vec::new();
+        for (table, _) in SyncProjector::default().tables() {
+            let statement = AssertSqlSafe(format!("select count(*) from read.{table}"));
+            counted.push(sqlx::query_scalar(statement).fetch_one(&mut *connection).await.unwrap());
+        }
+        counted
+    };
+    let mut connection = world.pool.acquire().await.unwrap();
+    let before = counted(&mut connection).await;
+    let mut snapshot = read::snapshot(&world.pool).await.unwrap();
+    // from here on the snapshot is of now, though nothing was read
+    sqlx::query("select 1").execute(&mut *snapshot).await.unwrap();
+    let rebuilt = async { world.rebuild(&SyncProjector::default(), true).await.unwrap() };
+    let reading = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let seen = counted(&mut snapshot).await;
+        snapshot.rollback().await.unwrap();
+        seen
+    };
+    let (_, seen) = tokio::join!(rebuilt, reading);
+    assert_eq!(seen, before);
+    assert_eq!(counted(&mut connection).await, before);
 }

@@ -3,7 +3,7 @@
 use super::history::{item, mixed, ms};
 use super::world::{TABLES, World, person, until};
 use async_trait::async_trait;
-use domain::event::{Position, StoredEvent};
+use domain::event::{Position, StoredEvent, StreamName};
 use domain::id::CipherId;
 use domain::vault::cipher::Cipher;
 use projections::ahead::Ahead;
@@ -236,6 +236,10 @@ impl Subscription for Stuck {
             return std::future::pending().await;
         }
         self.feed.next(after, max).await
+    }
+
+    async fn find(&self, stream: &StreamName, position: Position) -> Result<Option<StoredEvent>, FeedError> {
+        self.feed.find(stream, position).await
     }
 
     async fn head(&self) -> Result<Position, FeedError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use commands::ports::{Clock, EventStore, Expected, StreamAppend};
-use domain::event::{Aggregate, DomainEvent, NewEvent, Position, StreamName};
+use domain::event::{Aggregate, DomainEvent, NewEvent, Position, StoredEvent, StreamName};
 use domain::id::{CommandId, UserId};
 use domain::meta::{Actor, Meta, Origin};
 use domain::time::Timestamp;
@@ -56,6 +56,12 @@ impl Subscription for Feed {
             next: page.next,
             head: page.head,
         })
+    }
+
+    async fn find(&self, stream: &StreamName, position: Position) -> Result<Option<StoredEvent>, FeedError> {
+        let read = self.store.read_streams(&[(stream.clone(), 0)]).await;
+        let mut events = read.map_err(|e| FeedError(e.to_string()))?.into_iter().flatten();
+        Ok(events.find(|event| event.position == position))
     }
 
     async fn head(&self) -> Result<Position, FeedError> {

@@ -72,6 +72,12 @@ impl Subscription for Store {
         })
     }
 
+    async fn find(&self, stream: &StreamName, position: Position) -> Result<Option<StoredEvent>, FeedError> {
+        let events = self.events.lock().unwrap();
+        let at = |event: &&StoredEvent| event.position == position && event.stream == *stream;
+        Ok(events.iter().find(at).cloned())
+    }
+
     async fn head(&self) -> Result<Position, FeedError> {
         Ok(Position(self.positions().last().copied().unwrap_or_default()))
     }
