@@ -269,8 +269,22 @@ impl Executor {
         let mut turn = None;
         for attempt in 0..MAX_TRIES {
             // another try is another command: its events may differ, so their ids must
-            let mut unit = Unit::new(self, CommandId(self.ids.new_id()));
-            let value = transaction.decide(&mut unit).await?;
+            let command = CommandId(self.ids.new_id());
+            let mut unit = match attempt {
+                0 => Unit::remembering(self, command),
+                _ => Unit::new(self, command),
+            };
+            let decided = transaction.decide(&mut unit).await;
+            let stands = match &decided {
+                Ok(_) => unit.holds(true).await,
+                Err(ExecuteError::Refused(_)) => unit.holds(false).await,
+                Err(_) => Ok(true),
+            };
+            if !stands.map_err(ExecuteError::Read)? {
+                tracing::debug!(attempt, "decided anew: something was remembered as it is no longer");
+                continue;
+            }
+            let value = decided?;
             match unit.commit(context).await {
                 Ok(position) => return Ok(Done { value, position }),
                 Err(ExecuteError::Append(AppendError::Conflict { stream, .. })) => {

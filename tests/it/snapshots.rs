@@ -1,6 +1,7 @@
 //! Saved folds of long streams: they save reading and never change what is known.
 
 mod histories;
+mod remembered;
 mod trouble;
 mod ways;
 mod world;

@@ -1,5 +1,5 @@
-//! Folded states kept as a place to start reading from. Never trusted: the events after them are always read, and the
-//! append states the expected revision.
+//! Folded states kept as a place to start reading from. Never trusted: the append states the expected revision, and where
+//! nothing is appended the events after them are read.
 
 use domain::{event::Revision, time::Timestamp};
 use lru::LruCache;

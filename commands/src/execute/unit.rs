@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    ports::{Expected, READ_PAGE, SNAPSHOT_EVERY, StreamAppend},
+    ports::{Expected, READ_PAGE, ReadError, SNAPSHOT_EVERY, StreamAppend},
 };
 use bytes::Bytes;
 use domain::{
@@ -16,7 +16,7 @@ use domain::{
     id::CommandId,
     time::Timestamp,
 };
-use std::{any::Any, sync::Arc};
+use std::{any::Any, collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 /// The state of one thing as a command saw it.
@@ -53,6 +53,10 @@ pub struct Unit<'e> {
     command: CommandId,
     made: usize,
     pending: Vec<Pending>,
+    /// States that are remembered are taken for present ones: [`Unit::holds`] tells whether they were.
+    remembering: bool,
+    /// What was taken so.
+    remembered: Vec<(StreamName, Revision)>,
 }
 
 impl<'e> Unit<'e> {
@@ -62,7 +66,41 @@ impl<'e> Unit<'e> {
             command,
             made: 0,
             pending: Vec::new(),
+            remembering: false,
+            remembered: Vec::new(),
         }
+    }
+
+    /// One that takes what is remembered for what there is: as a rule it is, and then the append, which states the expected
+    /// revision, proves it without a question before.
+    pub(super) fn remembering(executor: &'e Executor, command: CommandId) -> Self {
+        Self {
+            remembering: true,
+            ..Self::new(executor, command)
+        }
+    }
+
+    /// Whether what was remembered is what there is. Streams that are appended to are not looked at if `appends`: the store
+    /// does that.
+    pub(super) async fn holds(&self, appends: bool) -> Result<bool, ReadError> {
+        let proven: HashSet<&StreamName> = match appends {
+            true => self
+                .pending
+                .iter()
+                .filter(|p| p.expected.says_where())
+                .map(|p| &p.stream)
+                .collect(),
+            false => HashSet::new(),
+        };
+        let open = self.remembered.iter().filter(|(stream, _)| !proven.contains(stream));
+        let open: Vec<_> = open
+            .map(|(stream, revision)| (stream.clone(), revision.0 + 1))
+            .collect();
+        if open.is_empty() {
+            return Ok(true);
+        }
+        let later = self.executor.store.read_streams(&open).await?;
+        Ok(later.iter().all(Vec::is_empty))
     }
 
     /// Server time.
@@ -98,6 +136,10 @@ impl<'e> Unit<'e> {
     pub async fn load<A: Aggregate>(&mut self, id: A::Id) -> Result<Loaded<A>, LoadError> {
         let mut loaded = self.baseline::<A>(id);
         let stream = A::stream(id);
+        if let (true, Some(revision)) = (self.remembering, loaded.revision) {
+            self.remembered.push((stream, revision));
+            return Ok(loaded);
+        }
         let snapshots = &self.executor.snapshots;
         let known = loaded.revision;
         let (mut start, mut last_event) = (known, None);
@@ -149,7 +191,13 @@ impl<'e> Unit<'e> {
         let without = all.iter().filter(|l| l.revision.is_none()).map(|l| A::stream(l.id));
         let long: Vec<_> = without.filter(|stream| snapshots.likely(stream)).collect();
         let mut candidates = snapshots.find::<A>(&long).await;
-        let mut reading: Vec<_> = all.iter_mut().collect();
+        let mut reading: Vec<_> = Vec::with_capacity(all.len());
+        for loaded in &mut all {
+            match loaded.revision {
+                Some(revision) if self.remembering => self.remembered.push((A::stream(loaded.id), revision)),
+                _ => reading.push(loaded),
+            }
+        }
         while !reading.is_empty() {
             let from = |l: &Loaded<A>| match candidates.get(&l.id.into()) {
                 Some(candidate) => candidate.revision.0,
