@@ -10,7 +10,7 @@ use tests::{
         item::{self, Kind},
         vault::id,
     },
-    server::Server,
+    server::{EVENT_STORE, Server},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,4 +126,21 @@ async fn a_server_that_dies_amid_a_rotation_finishes_it_when_it_is_back() {
             .open(cipher["name"].as_str().unwrap())
             .expect("the new key");
     }
+}
+
+/// Every test of vaults and organizations again, this process at the other end of the line.
+#[tokio::test(flavor = "multi_thread")]
+async fn vaults_and_organizations_are_on_kurrentdb_what_they_are_elsewhere() {
+    let double = Double::start().unwrap();
+    let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["vault::", "organization::", "--skip", "kurrent_vault::"])
+        .env(EVENT_STORE, &double.url)
+        .kill_on_drop(true)
+        .output();
+    let child = child.await.unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{said}");
+    let passed = said.lines().filter(|line| line.ends_with("... ok")).count();
+    assert!(passed >= 51, "{passed}: {said}");
+    assert!(double.stored_in("cipher") > 500, "events are there");
 }

@@ -14,6 +14,9 @@ use std::sync::{Mutex, OnceLock};
 use crate::client::{Account, Client};
 use process::Running;
 
+/// A variable of the environment: where servers of tests keep their events, if not in their database.
+pub const EVENT_STORE: &str = "ANNALOCK_TEST_EVENT_STORE_URL";
+
 /// A server, and how to reach it.
 #[derive(Debug)]
 pub struct Server {
@@ -73,6 +76,9 @@ impl Server {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if let Ok(url) = std::env::var(EVENT_STORE) {
+            all.push(("ANNALOCK_EVENT_STORE_URL".to_owned(), url));
+        }
         all.extend_from_slice(settings);
         let server = Self {
             url: format!("http://127.0.0.1:{http}"),
