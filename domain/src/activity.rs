@@ -4,7 +4,7 @@
 
 use crate::{
     event::{Aggregate, DomainEvent},
-    id::{DeviceId, SubjectId, UserId},
+    id::{CipherId, DeviceId, OrganizationId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -64,15 +64,48 @@ pub enum ActivityEvent {
         /// When.
         at: Timestamp,
     },
+    /// A log was looked at: its first page was asked for.
+    #[serde(rename = "AuditLogRead")]
+    AuditLogRead {
+        /// Whose; none: the person's own, or that of an item of theirs.
+        organization: Option<OrganizationId>,
+        /// What was asked for: ids and dates as JSON.
+        asked: serde_json::Value,
+        /// When.
+        at: Timestamp,
+    },
+    /// A client says that something happened which no server can see.
+    #[serde(rename = "ClientReported")]
+    Reported {
+        /// `EventType` of the API catalogue.
+        kind: i32,
+        /// In whose log it belongs; none: the person's.
+        organization: Option<OrganizationId>,
+        /// The item.
+        cipher: Option<CipherId>,
+        /// When the client says it was.
+        claimed: Option<Timestamp>,
+        /// When the server was told.
+        at: Timestamp,
+    },
 }
 
 impl DomainEvent for ActivityEvent {
-    const TYPES: &'static [(&'static str, u16)] =
-        &[("UserLoggedIn", 1), ("UserLoginRefused", 1), ("AuditLogExported", 1)];
+    const TYPES: &'static [(&'static str, u16)] = &[
+        ("UserLoggedIn", 1),
+        ("UserLoginRefused", 1),
+        ("AuditLogExported", 1),
+        ("AuditLogRead", 1),
+        ("ClientReported", 1),
+    ];
 
     fn at(&self) -> Timestamp {
         match self {
-            Self::LoggedIn { at, .. } | Self::LoginRefused { at, .. } | Self::AuditLogExported { at, .. } => *at,
+            Self::LoggedIn { at, .. }
+            | Self::LoginRefused { at, .. }
+            | Self::AuditLogExported { at, .. }
+            | Self::AuditLogRead { at, .. }
+            | Self::Reported { at, .. } => *at,
         }
     }
 }
@@ -83,7 +116,7 @@ pub struct Activity;
 
 impl Aggregate for Activity {
     const CATEGORY: &'static str = "activity";
-    const FOLD: &'static str = "caac518fbfa91c6c";
+    const FOLD: &'static str = "2b882ffa9e63f348";
     type Id = UserId;
     type Event = ActivityEvent;
 

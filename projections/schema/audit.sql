@@ -10,15 +10,26 @@ create table audit_record (
     recorded_at bigint not null,
     actor text not null,
     acting_user_id uuid,
+    -- whose log it stands in; null: that of a person
+    organization_id uuid,
     user_id uuid,
     cipher_id uuid,
     folder_id uuid,
+    collection_id uuid,
+    group_id uuid,
+    policy_id uuid,
+    membership_id uuid,
+    -- EventSystemUser of the API catalogue
+    system_user smallint,
     device_id uuid,
     device_type smallint,
     client text,
     client_version text,
     ip text,
     origin text not null,
+    -- the stream of the event
+    category text not null,
+    stream_id uuid not null,
     event_id uuid not null,
     correlation uuid not null,
     -- JSON: what more there is to say, never contents

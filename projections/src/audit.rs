@@ -28,7 +28,7 @@ impl Projector for AuditProjector {
     }
 
     fn version(&self) -> i32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -60,7 +60,8 @@ impl Projector for AuditProjector {
     }
 }
 
-/// Records that are not written yet; a record is never changed. The ordinal counts those of one event.
+/// Records that are not written yet; a record is never changed. The ordinal counts those of one event: the first is that of the
+/// person, if it stands in their log.
 struct Records(Vec<(i16, AuditRecord)>);
 
 impl Work for Records {
@@ -109,15 +110,23 @@ const SHAPE: Shape = Shape {
         ("recorded_at", Kind::BigInt),
         ("actor", Kind::Text),
         ("acting_user_id", Kind::Uuid),
+        ("organization_id", Kind::Uuid),
         ("user_id", Kind::Uuid),
         ("cipher_id", Kind::Uuid),
         ("folder_id", Kind::Uuid),
+        ("collection_id", Kind::Uuid),
+        ("group_id", Kind::Uuid),
+        ("policy_id", Kind::Uuid),
+        ("membership_id", Kind::Uuid),
+        ("system_user", Kind::SmallInt),
         ("device_id", Kind::Uuid),
         ("device_type", Kind::SmallInt),
         ("client", Kind::Text),
         ("client_version", Kind::Text),
         ("ip", Kind::Text),
         ("origin", Kind::Text),
+        ("category", Kind::Text),
+        ("stream_id", Kind::Uuid),
         ("event_id", Kind::Uuid),
         ("correlation", Kind::Uuid),
         ("detail", Kind::Text),
@@ -129,12 +138,19 @@ fn write((ordinal, record): &(i16, AuditRecord), line: &mut Line) {
     line.put(record.kind).put(&*record.name).put(record.at.0);
     line.put(record.recorded_at_micros).put(&*record.actor);
     line.put(record.acting_user.map(|id| id.0))
+        .put(record.organization.map(|id| id.0))
         .put(record.user.map(|id| id.0));
     line.put(record.cipher.map(|id| id.0)).put(record.folder.map(|id| id.0));
+    line.put(record.collection.map(|id| id.0))
+        .put(record.group.map(|id| id.0));
+    line.put(record.policy.map(|id| id.0))
+        .put(record.membership.map(|id| id.0));
+    line.put(record.system_user);
     line.put(record.device.map(|id| id.0))
         .put(record.device_type.map(i16::from));
     line.put(record.client.as_deref()).put(record.client_version.as_deref());
     line.put(record.ip.as_deref()).put(&*record.origin);
+    line.put(&*record.category).put(record.stream);
     line.put(record.event).put(record.correlation);
     line.put(&*record.detail.to_string());
 }

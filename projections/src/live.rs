@@ -189,6 +189,11 @@ impl Live {
         self.owner.load(Ordering::Acquire)
     }
 
+    /// How often a process that does not own the projector looks how far it is.
+    pub(crate) fn look_every(&self) -> Duration {
+        (self.gather / 2).max(Duration::from_millis(5))
+    }
+
     /// Ends when somebody waits for the read models, and when events have gathered for long enough.
     pub(crate) async fn gathered(&self) {
         if self.waiting.load(Ordering::Acquire) == 0 {

@@ -380,7 +380,7 @@ impl Runner {
                 live.found_at(generation.position);
             }
             drop(connection);
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(live.look_every()).await;
         }
         Ok(())
     }

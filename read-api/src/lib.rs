@@ -5,6 +5,7 @@
 pub mod account;
 pub mod config;
 pub mod device;
+pub mod event;
 pub mod health;
 pub mod openid;
 pub mod organization;
@@ -13,7 +14,10 @@ pub mod vault;
 
 use async_trait::async_trait;
 use axum::extract::FromRef;
-use domain::{event::Position, id::UserId};
+use domain::{
+    event::Position,
+    id::{OrganizationId, UserId},
+};
 use projections::{
     live::{Live, UserState},
     sync::read,
@@ -52,6 +56,8 @@ pub struct ReadApi {
     pool: PgPool,
     /// What the projector tells this process.
     live: Arc<Live>,
+    /// What the projector of the audit log tells it.
+    log: Arc<Live>,
     elsewhere: Arc<dyn Elsewhere>,
     /// Checks tokens and sessions.
     pub auth: Authenticator,
@@ -68,10 +74,10 @@ impl FromRef<ReadApi> for Authenticator {
 }
 
 impl ReadApi {
-    /// Routes that read from `pool`, which is filled by the projector that tells `live`.
+    /// Routes that read from `pool`, which is filled by the projectors that tell `live` and, for the audit log, `log`.
     pub fn new(
         pool: PgPool,
-        live: Arc<Live>,
+        [live, log]: [Arc<Live>; 2],
         elsewhere: Arc<dyn Elsewhere>,
         auth: Authenticator,
         about: Arc<About>,
@@ -80,6 +86,7 @@ impl ReadApi {
         Self {
             pool,
             live,
+            log,
             elsewhere,
             auth,
             about,
@@ -93,14 +100,43 @@ impl ReadApi {
     /// # Errors
     /// 503 if they do not within two seconds.
     pub async fn fresh(&self, user: UserId) -> Answer<&PgPool> {
+        let wanted = self.acknowledged_to(user).await?;
+        self.settled(wanted).await?;
+        Ok(&self.pool)
+    }
+
+    /// The audit log, once it shows everything `user` was told was done.
+    ///
+    /// # Errors
+    /// 503 if it does not within two seconds.
+    pub async fn fresh_log(&self, user: UserId) -> Answer<&PgPool> {
+        // what was answered when the other read models showed it was acknowledged by that
+        let wanted = self.acknowledged_to(user).await?.max(self.live.position());
+        if self.log.reached(wanted, SETTLE).await {
+            Ok(&self.pool)
+        } else {
+            Err(Problem::unavailable())
+        }
+    }
+
+    async fn acknowledged_to(&self, user: UserId) -> Answer<Position> {
         // asked first: who becomes the owner meanwhile has acknowledged what the one before did
         let owner = self.live.is_owner();
         let mut wanted = self.live.acknowledged();
         if !owner {
             wanted = wanted.max(self.elsewhere.acknowledged(user).await?);
         }
-        self.settled(wanted).await?;
-        Ok(&self.pool)
+        Ok(wanted)
+    }
+
+    /// The organizations a person is confirmed in.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn organizations_of(&self, user: UserId) -> Answer<Vec<OrganizationId>> {
+        read::organizations_of(self.fresh(user).await?, user)
+            .await
+            .map_err(unavailable)
     }
 
     /// Remembers that a writer is told of `position` before the read models show it. `false` if the writer should wait

@@ -59,7 +59,8 @@ impl WriteApi {
     where
         C: Command<Aggregate = User, Error = AccountError>,
     {
-        let done = self.executor.execute(&self.context(caller), command).await?;
+        let context = self.everywhere(self.context(caller), caller.id).await?;
+        let done = self.executor.execute(&context, command).await?;
         self.settle(done.position).await?;
         Ok(done)
     }

@@ -3,6 +3,7 @@
 //! What is *not* here: rules of the business. An `if` about them in a handler is a decision in the wrong crate.
 
 pub mod account;
+pub mod event;
 pub mod identity;
 pub mod organization;
 pub mod vault;
@@ -76,6 +77,18 @@ impl WriteApi {
             organizations: vec![organization],
             ..self.context(caller)
         }
+    }
+
+    /// The same, for what the logs of all organizations that `user` is confirmed in shall show as well.
+    ///
+    /// # Errors
+    /// 503 if they cannot be told.
+    pub async fn everywhere(&self, context: Context, user: UserId) -> Answer<Context> {
+        let organizations = self.read.organizations_of(user).await?;
+        Ok(Context {
+            organizations,
+            ..context
+        })
     }
 
     /// Where the caller stands in an organization.
@@ -153,7 +166,15 @@ impl WriteApi {
 
 /// All write routes of the API service.
 pub fn api_routes() -> Routes<WriteApi> {
-    vault::routes().merge(account::routes()).merge(organization::routes())
+    vault::routes()
+        .merge(account::routes())
+        .merge(organization::routes())
+        .merge(event::routes())
+}
+
+/// All routes of the events service.
+pub fn events_routes() -> Routes<WriteApi> {
+    event::collect::routes()
 }
 
 /// All write routes of the identity service.

@@ -278,22 +278,31 @@ impl<'e> Unit<'e> {
 
     /// Adds one event to a stream of records from which nothing is decided and where twice is tolerable.
     pub fn record<A: Aggregate>(&mut self, id: A::Id, event: &A::Event) {
-        let (type_name, schema, data) = event.encode();
-        let new = NewEvent {
-            id: self.command.event_id(self.made),
-            type_name: type_name.into(),
-            schema,
-            data,
-            meta: Bytes::new(),
-        };
-        self.made += 1;
+        self.record_all::<A>(id, std::slice::from_ref(event));
+    }
+
+    /// The same for several events.
+    pub fn record_all<A: Aggregate>(&mut self, id: A::Id, events: &[A::Event]) {
+        let Some(last) = events.last() else { return };
+        let mut new = Vec::with_capacity(events.len());
+        for event in events {
+            let (type_name, schema, data) = event.encode();
+            new.push(NewEvent {
+                id: self.command.event_id(self.made),
+                type_name: type_name.into(),
+                schema,
+                data,
+                meta: Bytes::new(),
+            });
+            self.made += 1;
+        }
         self.pending.push(Pending {
             stream: A::stream(id),
             category: RECORDS,
             expected: Expected::Any,
-            events: vec![new],
+            events: new,
             after: Arc::new(()),
-            at: event.at(),
+            at: last.at(),
             due: None,
         });
     }

@@ -37,7 +37,11 @@ async fn set_grants(
     for (to, grant) in all.into_iter().zip(unit.load_many::<Grant>(&ids).await?) {
         let at = unit.now_for(&grant);
         let event = match (grant.state.0, wanted.get(&to)) {
-            (Some(_), None) => GrantEvent::Withdrawn { at },
+            (Some(_), None) => GrantEvent::Withdrawn {
+                collection: Some(collection),
+                to: Some(to),
+                at,
+            },
             (present, Some(rights)) if present != Some(*rights) => GrantEvent::Granted {
                 organization,
                 collection,

@@ -57,7 +57,11 @@ async fn set_rights(
         }
         let at = unit.now_for(&grant);
         let event = match (grant.state.0, wanted.get(&collection)) {
-            (Some(_), None) => GrantEvent::Withdrawn { at },
+            (Some(_), None) => GrantEvent::Withdrawn {
+                collection: Some(collection),
+                to: Some(to),
+                at,
+            },
             (present, Some(rights)) if present != Some(*rights) => GrantEvent::Granted {
                 organization,
                 collection,
@@ -103,7 +107,11 @@ async fn set_members(
                 member,
                 at,
             },
-            (true, false) => GroupPlaceEvent::Removed { at },
+            (true, false) => GroupPlaceEvent::Removed {
+                group: Some(group),
+                member: Some(member),
+                at,
+            },
             _ => continue,
         };
         unit.append(place, vec![event]);

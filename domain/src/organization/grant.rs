@@ -79,6 +79,12 @@ pub enum GrantEvent {
     /// They were taken away.
     #[serde(rename = "CollectionAccessWithdrawn")]
     Withdrawn {
+        /// In which collection; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        collection: Option<CollectionId>,
+        /// From whom; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Grantee>,
         /// When.
         at: Timestamp,
     },
@@ -89,7 +95,7 @@ impl DomainEvent for GrantEvent {
 
     fn at(&self) -> Timestamp {
         match self {
-            Self::Granted { at, .. } | Self::Withdrawn { at } => *at,
+            Self::Granted { at, .. } | Self::Withdrawn { at, .. } => *at,
         }
     }
 }

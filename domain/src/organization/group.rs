@@ -143,6 +143,12 @@ pub enum GroupPlaceEvent {
     /// And no longer.
     #[serde(rename = "GroupMemberRemoved")]
     Removed {
+        /// Which group; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<GroupId>,
+        /// Who; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<MembershipId>,
         /// When.
         at: Timestamp,
     },
@@ -153,7 +159,7 @@ impl DomainEvent for GroupPlaceEvent {
 
     fn at(&self) -> Timestamp {
         match self {
-            Self::Added { at, .. } | Self::Removed { at } => *at,
+            Self::Added { at, .. } | Self::Removed { at, .. } => *at,
         }
     }
 }

@@ -52,6 +52,8 @@ const BASELINES: usize = 65_536;
 const GATHER: Duration = Duration::from_millis(20);
 /// The same where other processes may wait for it, which it does not know of.
 const GATHER_SHARED: Duration = Duration::from_millis(2);
+/// How long events gather for the audit log.
+const GATHER_LOG: Duration = Duration::from_millis(100);
 /// The largest body of an ordinary request: bytes.
 const MAX_BODY: usize = 4 << 20;
 
@@ -99,8 +101,9 @@ pub async fn build(shell: &Shell) -> Result<Composed> {
     };
     let live = Arc::new(Live::gathering(gather));
     let tail = Arc::new(Tail::new(stores.feed()));
-    run_projectors(shell, &stores, &tail, &live);
-    let write = apis(shell, &keys, &stores, &live)?;
+    let log = Arc::new(Live::gathering(GATHER_LOG));
+    run_projectors(shell, &stores, &tail, [&live, &log]);
+    let write = apis(shell, &keys, &stores, [&live, &log])?;
     post::start(shell, &keys, &stores, &tail, &write)?;
     proof::start(shell, &keys, &stores)?;
     tidy(shell, &write);
@@ -110,7 +113,7 @@ pub async fn build(shell: &Shell) -> Result<Composed> {
 }
 
 /// The ports of all routes.
-fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result<WriteApi> {
+fn apis(shell: &Shell, keys: &Keys, stores: &Stores, [live, log]: [&Arc<Live>; 2]) -> Result<WriteApi> {
     let config = &shell.config;
     let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
     let auth = Authenticator {
@@ -129,7 +132,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, live: &Arc<Live>) -> Result
     let positions = shared.clone().map(|shared| shared as Arc<dyn LastPosition>);
     let read = ReadApi::new(
         stores.pool.clone(),
-        Arc::clone(live),
+        [Arc::clone(live), Arc::clone(log)],
         Arc::new(OtherProcesses {
             positions: positions.clone(),
             store: stores.store(),
@@ -192,13 +195,11 @@ fn limiter(config: &Config, shared: Option<Arc<RedisShared>>) -> Arc<dyn RateLim
     }
 }
 
-/// Starts the projectors; the first one is the sync-critical one.
-fn run_projectors(shell: &Shell, stores: &Stores, tail: &Arc<Tail>, live: &Arc<Live>) {
-    for (index, projector) in projections::catalog::projectors(Some(Arc::clone(live)))
-        .into_iter()
-        .enumerate()
-    {
-        let told = (index == 0).then(|| Arc::clone(live));
+/// Starts the projectors: the sync-critical one, and that of the audit log.
+fn run_projectors(shell: &Shell, stores: &Stores, tail: &Arc<Tail>, lives: [&Arc<Live>; 2]) {
+    let projectors = projections::catalog::projectors(Some(Arc::clone(lives[0])));
+    for (projector, live) in projectors.into_iter().zip(lives) {
+        let told = Some(Arc::clone(live));
         let feed = Arc::clone(tail) as Arc<dyn Subscription>;
         let runner = Runner::new(projector, stores.pool.clone(), feed, told);
         let runner = runner.keep_retired_for(shell.config.rebuild_grace);
@@ -324,7 +325,13 @@ fn router_of(service: Service, app: &WriteApi) -> Option<Router> {
                 .merge(write_api::identity_routes().into_router().with_state(app.clone())),
         ),
         // their work comes later; what is there already is being asked whether they live
-        Service::Notifications | Service::Events | Service::Icons | Service::Sso | Service::Scim => {
+        Service::Events => Some(
+            read_api::health::routes()
+                .into_router()
+                .with_state(read)
+                .merge(write_api::events_routes().into_router().with_state(app.clone())),
+        ),
+        Service::Notifications | Service::Icons | Service::Sso | Service::Scim => {
             Some(read_api::health::routes().into_router().with_state(read))
         }
         Service::Admin | Service::Billing | Service::EventsProcessor => None,

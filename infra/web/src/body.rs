@@ -22,6 +22,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// A JSON body that is a list; none if it is empty or `null`.
+#[derive(Debug, Clone)]
+pub struct ListBody<T>(pub Vec<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ListBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = read(request, state).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(Vec::new()));
+        }
+        let list: Option<Vec<T>> = if has_capital_member(&bytes) {
+            serde_json::from_slice::<Value>(&bytes).and_then(|value| serde_json::from_value(camel(value)))
+        } else {
+            serde_json::from_slice(&bytes)
+        }
+        .map_err(|e| describe(&e))?;
+        Ok(Self(list.unwrap_or_default()))
+    }
+}
+
 /// Reads a JSON body.
 ///
 /// # Errors

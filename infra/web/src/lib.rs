@@ -12,7 +12,7 @@ pub mod problem;
 pub mod request;
 pub mod token;
 
-pub use body::{Body, Form};
+pub use body::{Body, Form, ListBody};
 pub use caller::{Anyone, Authenticator, Caller, SessionState, Sessions};
 pub use guard::{Guard, Routes};
 pub use list::List;

@@ -20,4 +20,12 @@ impl<T> List<T> {
             continuation_token: None,
         }
     }
+
+    /// A part of one; `next` asks for what comes behind it, if there is more.
+    pub fn page(data: Vec<T>, next: Option<String>) -> Self {
+        Self {
+            continuation_token: next,
+            ..Self::of(data)
+        }
+    }
 }

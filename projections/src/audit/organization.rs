@@ -3,6 +3,7 @@
 use super::record::Said;
 use domain::{
     event::DomainEvent,
+    id::{CollectionId, GroupId, MembershipId, OrganizationId, PolicyId},
     organization::{
         collection::CollectionEvent,
         grant::GrantEvent,
@@ -38,7 +39,10 @@ pub(super) fn profile(id: Uuid, event: &OrganizationEvent) -> Said {
         E::VaultPurged { .. } => (Some(1601), json!({})),
         E::Exported { .. } => (Some(1602), json!({})),
     };
-    said(kind, event, ("organizationId", id), detail)
+    Said {
+        organization: Some(OrganizationId(id)),
+        ..said(kind, event, ("organizationId", id), detail)
+    }
 }
 
 pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
@@ -83,7 +87,15 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
             (kind, json!({ "how": how }))
         }
     };
-    said(kind, event, ("organizationUserId", id), detail)
+    let organization = match event {
+        E::Founded { organization, .. } | E::Invited { organization, .. } => Some(*organization),
+        _ => None,
+    };
+    Said {
+        organization,
+        membership: Some(MembershipId(id)),
+        ..said(kind, event, ("organizationUserId", id), detail)
+    }
 }
 
 pub(super) fn collection(id: Uuid, event: &CollectionEvent) -> Said {
@@ -92,7 +104,15 @@ pub(super) fn collection(id: Uuid, event: &CollectionEvent) -> Said {
         CollectionEvent::Updated { .. } => (1301, json!({})),
         CollectionEvent::Deleted { .. } => (1302, json!({})),
     };
-    said(Some(kind), event, ("collectionId", id), detail)
+    let organization = match event {
+        CollectionEvent::Created { organization, .. } => Some(*organization),
+        CollectionEvent::Updated { .. } | CollectionEvent::Deleted { .. } => None,
+    };
+    Said {
+        organization,
+        collection: Some(CollectionId(id)),
+        ..said(Some(kind), event, ("collectionId", id), detail)
+    }
 }
 
 pub(super) fn grant(id: Uuid, event: &GrantEvent) -> Said {
@@ -104,9 +124,21 @@ pub(super) fn grant(id: Uuid, event: &GrantEvent) -> Said {
             rights,
             ..
         } => json!({ "organizationId": organization, "collectionId": collection, "to": to, "rights": rights }),
-        GrantEvent::Withdrawn { .. } => json!({}),
+        GrantEvent::Withdrawn { collection, to, .. } => json!({ "collectionId": collection, "to": to }),
     };
-    said(None, event, ("grantId", id), detail)
+    let (organization, collection) = match event {
+        GrantEvent::Granted {
+            organization,
+            collection,
+            ..
+        } => (Some(*organization), Some(*collection)),
+        GrantEvent::Withdrawn { collection, .. } => (None, *collection),
+    };
+    Said {
+        organization,
+        collection,
+        ..said(None, event, ("grantId", id), detail)
+    }
 }
 
 pub(super) fn group(id: Uuid, event: &GroupEvent) -> Said {
@@ -115,7 +147,15 @@ pub(super) fn group(id: Uuid, event: &GroupEvent) -> Said {
         GroupEvent::Updated { .. } => (1401, json!({})),
         GroupEvent::Deleted { .. } => (1402, json!({})),
     };
-    said(Some(kind), event, ("groupId", id), detail)
+    let organization = match event {
+        GroupEvent::Created { organization, .. } => Some(*organization),
+        GroupEvent::Updated { .. } | GroupEvent::Deleted { .. } => None,
+    };
+    Said {
+        organization,
+        group: Some(GroupId(id)),
+        ..said(Some(kind), event, ("groupId", id), detail)
+    }
 }
 
 pub(super) fn place(id: Uuid, event: &GroupPlaceEvent) -> Said {
@@ -126,9 +166,23 @@ pub(super) fn place(id: Uuid, event: &GroupPlaceEvent) -> Said {
             member,
             ..
         } => json!({ "organizationId": organization, "groupId": group, "organizationUserId": member }),
-        GroupPlaceEvent::Removed { .. } => json!({}),
+        GroupPlaceEvent::Removed { group, member, .. } => json!({ "groupId": group, "organizationUserId": member }),
     };
-    said(Some(1504), event, ("groupMemberId", id), detail)
+    let (organization, group, membership) = match event {
+        GroupPlaceEvent::Added {
+            organization,
+            group,
+            member,
+            ..
+        } => (Some(*organization), Some(*group), Some(*member)),
+        GroupPlaceEvent::Removed { group, member, .. } => (None, *group, *member),
+    };
+    Said {
+        organization,
+        group,
+        membership,
+        ..said(Some(1504), event, ("groupMemberId", id), detail)
+    }
 }
 
 pub(super) fn policy(id: Uuid, event: &PolicyEvent) -> Said {
@@ -140,5 +194,9 @@ pub(super) fn policy(id: Uuid, event: &PolicyEvent) -> Said {
         ..
     } = event;
     let detail = json!({ "organizationId": organization, "policyType": kind, "enabled": enabled, "data": data });
-    said(Some(1700), event, ("policyId", id), detail)
+    Said {
+        organization: Some(*organization),
+        policy: Some(PolicyId(id)),
+        ..said(Some(1700), event, ("policyId", id), detail)
+    }
 }

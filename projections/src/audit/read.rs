@@ -3,12 +3,172 @@
 use super::record::AuditRecord;
 use domain::{
     event::Position,
-    id::{CipherId, DeviceId, FolderId, UserId},
+    id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     time::Timestamp,
 };
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+use std::{fmt, str::FromStr};
+use uuid::Uuid;
 
-/// Records about one person's account and vault, oldest first: at most `max` after `after` that happened in `from..to`.
+/// Columns in the order [`read`] takes them.
+const COLUMNS: &str = "position, type, name, at, recorded_at, actor, acting_user_id, organization_id, user_id, cipher_id, folder_id,
+     collection_id, group_id, policy_id, membership_id, system_user, device_id, device_type, client, client_version, ip, origin,
+     category, stream_id, event_id, correlation, detail, ordinal";
+
+/// Whose log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// What is about the account and the vault of a person, and in no organization.
+    Person(UserId),
+    /// The same, and what they did in organizations: each event once.
+    All(UserId),
+    /// What happened in an organization.
+    Organization(OrganizationId),
+}
+
+/// What of a log is wanted; all of it, if nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Recorded at this moment or later: microseconds since 1970.
+    pub from: Option<i64>,
+    /// Recorded before this moment: microseconds since 1970.
+    pub to: Option<i64>,
+    /// Only what the API catalogue has a number for.
+    pub numbered: bool,
+    /// Of these types.
+    pub kinds: Vec<i32>,
+    /// By this person.
+    pub acting_user: Option<UserId>,
+    /// About this item.
+    pub cipher: Option<CipherId>,
+    /// About this collection.
+    pub collection: Option<CollectionId>,
+    /// About this group.
+    pub group: Option<GroupId>,
+    /// About this policy.
+    pub policy: Option<PolicyId>,
+    /// About this membership.
+    pub membership: Option<MembershipId>,
+}
+
+/// A place in a log. Displays as `1234.0`; what came before and behind it stays so, whatever is written meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// The event's.
+    pub position: Position,
+    /// Which of the records of that event.
+    pub ordinal: i16,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.position, self.ordinal)
+    }
+}
+
+/// A text that is no [`Cursor`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in the log")]
+pub struct NoCursor;
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(s: &str) -> Result<Self, NoCursor> {
+        let (position, ordinal) = s.split_once('.').ok_or(NoCursor)?;
+        let position: i64 = position.parse().map_err(|_| NoCursor)?;
+        let ordinal: i16 = ordinal.parse().map_err(|_| NoCursor)?;
+        if ordinal < 0 {
+            return Err(NoCursor);
+        }
+        Ok(Self {
+            position: Position(u64::try_from(position).map_err(|_| NoCursor)?),
+            ordinal,
+        })
+    }
+}
+
+/// Which way a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    Newest,
+    /// The oldest first.
+    Oldest,
+}
+
+/// Records of a log, at most `max`, from behind `cursor` on.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn page(
+    pool: &PgPool,
+    log: Log,
+    filter: &Filter,
+    order: Order,
+    cursor: Option<Cursor>,
+    max: i64,
+) -> Result<Vec<(Cursor, AuditRecord)>, sqlx::Error> {
+    let mut query = QueryBuilder::<Postgres>::new(format!("select {COLUMNS} from read.audit_record where "));
+    match log {
+        Log::Person(user) => query.push("organization_id is null and user_id = ").push_bind(user.0),
+        Log::All(user) => query.push("ordinal = 0 and user_id = ").push_bind(user.0),
+        Log::Organization(id) => query.push("organization_id = ").push_bind(id.0),
+    };
+    filter.push(&mut query);
+    let (behind, direction) = match order {
+        Order::Newest => ("<", "desc"),
+        Order::Oldest => (">", "asc"),
+    };
+    if let Some(cursor) = cursor {
+        query.push(format!(" and (position, ordinal) {behind} ("));
+        query.push_bind(cursor.position.0 as i64).push(", ");
+        query.push_bind(cursor.ordinal).push(")");
+    }
+    query.push(format!(" order by position {direction}, ordinal {direction} limit "));
+    query.push_bind(max);
+    query.build().fetch_all(pool).await?.iter().map(read).collect()
+}
+
+impl Filter {
+    /// Moments become positions first, for both grow together: so an index that has the position is enough.
+    fn push(&self, query: &mut QueryBuilder<Postgres>) {
+        if let Some(from) = self.from {
+            query.push(" and position >= coalesce((select position from read.audit_record where recorded_at >= ");
+            query.push_bind(from);
+            query.push(" order by recorded_at, position limit 1), 9223372036854775807)");
+            query.push(" and recorded_at >= ").push_bind(from);
+        }
+        if let Some(to) = self.to {
+            query.push(" and position <= coalesce((select position from read.audit_record where recorded_at < ");
+            query.push_bind(to);
+            query.push(" order by recorded_at desc, position desc limit 1), -1)");
+            query.push(" and recorded_at < ").push_bind(to);
+        }
+        if self.numbered {
+            query.push(" and type is not null");
+        }
+        if !self.kinds.is_empty() {
+            query.push(" and type = any(").push_bind(self.kinds.clone()).push(")");
+        }
+        let ids = [
+            (" and acting_user_id = ", self.acting_user.map(|id| id.0)),
+            (" and cipher_id = ", self.cipher.map(|id| id.0)),
+            (" and collection_id = ", self.collection.map(|id| id.0)),
+            (" and group_id = ", self.group.map(|id| id.0)),
+            (" and policy_id = ", self.policy.map(|id| id.0)),
+            (" and membership_id = ", self.membership.map(|id| id.0)),
+        ];
+        for (column, id) in ids {
+            if let Some(id) = id {
+                query.push(column).push_bind(id);
+            }
+        }
+    }
+}
+
+/// Records about one person's account and vault, and what they did in organizations, oldest first: at most `max` after
+/// `after` that happened in `from..to`.
 ///
 /// # Errors
 /// Whatever the database says.
@@ -19,44 +179,53 @@ pub async fn of_user(
     after: Position,
     max: i64,
 ) -> Result<Vec<AuditRecord>, sqlx::Error> {
-    sqlx::query(
-        "select position, type, name, at, recorded_at, actor, acting_user_id, user_id, cipher_id, folder_id, device_id,
-                device_type, client, client_version, ip, origin, event_id, correlation, detail
-         from read.audit_record where user_id = $1 and at >= $2 and at < $3 and position > $4
-         order by position, ordinal limit $5",
-    )
-    .bind(user.0)
-    .bind(from.0)
-    .bind(to.0)
-    .bind(after.0 as i64)
-    .bind(max)
-    .fetch_all(pool)
-    .await?
-    .iter()
-    .map(read)
-    .collect()
+    let statement = format!(
+        "select {COLUMNS} from read.audit_record where user_id = $1 and at >= $2 and at < $3 and position > $4 and ordinal = 0
+         order by position limit $5"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(user.0)
+        .bind(from.0)
+        .bind(to.0)
+        .bind(after.0 as i64)
+        .bind(max)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(|row| read(row).map(|(_, record)| record)).collect()
 }
 
-fn read(row: &PgRow) -> Result<AuditRecord, sqlx::Error> {
-    Ok(AuditRecord {
-        position: Position(row.try_get::<i64, _>(0)? as u64),
+fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
+    let id = |column: usize| row.try_get::<Option<Uuid>, _>(column);
+    let position = Position(row.try_get::<i64, _>(0)? as u64);
+    let record = AuditRecord {
+        position,
         kind: row.try_get(1)?,
         name: row.try_get::<String, _>(2)?.into(),
         at: Timestamp(row.try_get(3)?),
         recorded_at_micros: row.try_get(4)?,
         actor: row.try_get(5)?,
-        acting_user: row.try_get::<Option<_>, _>(6)?.map(UserId),
-        user: row.try_get::<Option<_>, _>(7)?.map(UserId),
-        cipher: row.try_get::<Option<_>, _>(8)?.map(CipherId),
-        folder: row.try_get::<Option<_>, _>(9)?.map(FolderId),
-        device: row.try_get::<Option<_>, _>(10)?.map(DeviceId),
-        device_type: row.try_get::<Option<i16>, _>(11)?.and_then(|n| u8::try_from(n).ok()),
-        client: row.try_get(12)?,
-        client_version: row.try_get(13)?,
-        ip: row.try_get(14)?,
-        origin: row.try_get::<String, _>(15)?.into(),
-        event: row.try_get(16)?,
-        correlation: row.try_get(17)?,
-        detail: serde_json::from_str(row.try_get(18)?).map_err(|e| sqlx::Error::Decode(e.into()))?,
-    })
+        acting_user: id(6)?.map(UserId),
+        organization: id(7)?.map(OrganizationId),
+        user: id(8)?.map(UserId),
+        cipher: id(9)?.map(CipherId),
+        folder: id(10)?.map(FolderId),
+        collection: id(11)?.map(CollectionId),
+        group: id(12)?.map(GroupId),
+        policy: id(13)?.map(PolicyId),
+        membership: id(14)?.map(MembershipId),
+        system_user: row.try_get(15)?,
+        device: id(16)?.map(DeviceId),
+        device_type: row.try_get::<Option<i16>, _>(17)?.and_then(|n| u8::try_from(n).ok()),
+        client: row.try_get(18)?,
+        client_version: row.try_get(19)?,
+        ip: row.try_get(20)?,
+        origin: row.try_get::<String, _>(21)?.into(),
+        category: row.try_get::<String, _>(22)?.into(),
+        stream: row.try_get(23)?,
+        event: row.try_get(24)?,
+        correlation: row.try_get(25)?,
+        detail: serde_json::from_str(row.try_get(26)?).map_err(|e| sqlx::Error::Decode(e.into()))?,
+    };
+    let ordinal = row.try_get(27)?;
+    Ok((Cursor { position, ordinal }, record))
 }

@@ -9,7 +9,7 @@ use domain::{
     activity::{Activity, ActivityEvent, Refusal},
     device::{Device, DeviceEvent},
     event::{Aggregate, DecodeError, DomainEvent, Position, StoredEvent},
-    id::{CipherId, DeviceId, FolderId, UserId},
+    id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     meta::{Actor, Meta, Origin},
     organization::{
         collection::Collection,
@@ -53,6 +53,9 @@ pub struct AuditRecord {
     /// The acting user.
     #[serde(rename = "actingUserId")]
     pub acting_user: Option<UserId>,
+    /// The organization whose log it stands in; `None`: the log of a person. What happens to an account may stand in several.
+    #[serde(rename = "organizationId")]
+    pub organization: Option<OrganizationId>,
     /// Whose account or vault it is about.
     #[serde(rename = "userId")]
     pub user: Option<UserId>,
@@ -62,6 +65,20 @@ pub struct AuditRecord {
     /// The folder it is about.
     #[serde(rename = "folderId")]
     pub folder: Option<FolderId>,
+    /// The collection it is about.
+    #[serde(rename = "collectionId")]
+    pub collection: Option<CollectionId>,
+    /// The group it is about.
+    #[serde(rename = "groupId")]
+    pub group: Option<GroupId>,
+    /// The policy it is about.
+    #[serde(rename = "policyId")]
+    pub policy: Option<PolicyId>,
+    /// The membership it is about.
+    #[serde(rename = "organizationUserId")]
+    pub membership: Option<MembershipId>,
+    /// `EventSystemUser` of the API catalogue, if no person acted.
+    pub system_user: Option<i16>,
     /// The device used.
     #[serde(rename = "deviceId")]
     pub device: Option<DeviceId>,
@@ -75,6 +92,11 @@ pub struct AuditRecord {
     pub ip: Option<String>,
     /// `server` or `client`.
     pub origin: Cow<'static, str>,
+    /// What the event is of: `cipher`, `membership` …
+    pub category: Cow<'static, str>,
+    /// Which one: with the category, the name of its stream.
+    #[serde(rename = "streamId")]
+    pub stream: Uuid,
     /// The event's id.
     #[serde(rename = "eventId")]
     pub event: Uuid,
@@ -92,9 +114,14 @@ fn number<S: serde::Serializer>(position: &Position, s: S) -> Result<S::Ok, S::E
 pub(super) struct Said {
     pub kind: Option<i32>,
     pub at: Timestamp,
+    pub organization: Option<OrganizationId>,
     pub user: Option<UserId>,
     pub cipher: Option<CipherId>,
     pub folder: Option<FolderId>,
+    pub collection: Option<CollectionId>,
+    pub group: Option<GroupId>,
+    pub policy: Option<PolicyId>,
+    pub membership: Option<MembershipId>,
     pub detail: Value,
 }
 
@@ -103,9 +130,14 @@ impl Said {
         Self {
             kind,
             at,
+            organization: None,
             user: None,
             cipher: None,
             folder: None,
+            collection: None,
+            group: None,
+            policy: None,
+            membership: None,
             detail: json!({}),
         }
     }
@@ -148,7 +180,8 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
         Actor::User(user) => Some(user),
         _ => None,
     };
-    Ok(vec![AuditRecord {
+    let logs = logs(&stored.stream.category, &said, &meta);
+    let first = AuditRecord {
         position: stored.position,
         kind: said.kind,
         name: stored.type_name.clone(),
@@ -156,10 +189,16 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
         recorded_at_micros: stored.recorded_at_micros,
         actor: actor(meta.actor),
         acting_user,
+        organization: None,
         // an item or folder of one person is changed by that person only
         user: said.user.or(acting_user),
         cipher: said.cipher,
         folder: said.folder,
+        collection: said.collection,
+        group: said.group,
+        policy: said.policy,
+        membership: said.membership,
+        system_user: system_user(meta.actor, said.kind),
         device: meta.device,
         device_type: meta.device_type,
         client: meta.client,
@@ -169,10 +208,51 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
             Origin::Server => "server".into(),
             Origin::ClientReported => "client".into(),
         },
+        category: stored.stream.category.clone(),
+        stream: id,
         event: stored.id,
         correlation: meta.correlation,
         detail: said.detail,
-    }])
+    };
+    let of = |organization| AuditRecord {
+        organization,
+        ..first.clone()
+    };
+    Ok(logs.into_iter().map(of).collect())
+}
+
+/// What the catalogue numbers among what happens to an account.
+const OF_USERS: std::ops::Range<i32> = 1000..1100;
+
+/// Which logs an event stands in: that of the person, that of the organization it happened in; what the catalogue numbers among
+/// what happens to an account, in both that of the person and those of their organizations.
+fn logs(category: &str, said: &Said, meta: &Meta) -> Vec<Option<OrganizationId>> {
+    let organizations = || meta.organizations.iter().copied().map(Some);
+    if let Some(organization) = said.organization {
+        return vec![Some(organization)];
+    }
+    if [User::CATEGORY, Device::CATEGORY, Activity::CATEGORY].contains(&category) {
+        let told = organizations().filter(|_| said.kind.is_some_and(|kind| OF_USERS.contains(&kind)));
+        return std::iter::once(None).chain(told).collect();
+    }
+    if meta.organizations.is_empty() {
+        return vec![None];
+    }
+    organizations().collect()
+}
+
+/// Membership ended or suspended by the server's own check.
+const REVOKED_FOR_TWO_FACTOR: i32 = 1520;
+
+fn system_user(actor: Actor, kind: Option<i32>) -> Option<i16> {
+    match actor {
+        Actor::Scim(_) => Some(1),
+        Actor::Organization(_) => Some(3),
+        Actor::System if kind == Some(REVOKED_FOR_TWO_FACTOR) => Some(4),
+        Actor::Admin(_) => Some(5),
+        Actor::System => Some(0),
+        Actor::User(_) | Actor::Anonymous => None,
+    }
 }
 
 fn actor(actor: Actor) -> String {
@@ -242,6 +322,31 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
             (Some(kind), json!({ "reason": reason, "count": count }))
         }
         ActivityEvent::AuditLogExported { records, .. } => (None, json!({ "records": records })),
+        ActivityEvent::AuditLogRead {
+            organization, asked, ..
+        } => {
+            return Said {
+                organization: *organization,
+                user: Some(id),
+                detail: asked.clone(),
+                ..Said::of(None, event.at())
+            };
+        }
+        ActivityEvent::Reported {
+            kind,
+            organization,
+            cipher,
+            claimed,
+            ..
+        } => {
+            return Said {
+                organization: *organization,
+                user: Some(id),
+                cipher: *cipher,
+                detail: json!({ "claimedDate": claimed.map(Timestamp::iso) }),
+                ..Said::of(Some(*kind), event.at())
+            };
+        }
     };
     Said {
         user: Some(id),
@@ -270,11 +375,15 @@ fn cipher(id: CipherId, event: &CipherEvent) -> Said {
         E::Restored { .. } => (Some(1116), json!({})),
         E::Deleted { .. } => (Some(1102), json!({})),
     };
-    let owner = match event {
-        E::Created { owner, .. } => Some(*owner),
-        _ => None,
+    let (owner, organization) = match event {
+        E::Created {
+            owner, organization, ..
+        } => (Some(*owner), *organization),
+        E::Shared { organization, .. } => (None, Some(*organization)),
+        _ => (None, None),
     };
     Said {
+        organization,
         user: owner,
         cipher: Some(id),
         detail,

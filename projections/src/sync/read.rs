@@ -69,6 +69,17 @@ pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserParts>
     }))
 }
 
+/// The organizations a person is confirmed in.
+pub async fn organizations_of(pool: &PgPool, user: UserId) -> Result<Vec<OrganizationId>, sqlx::Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "select organization_id from read.membership where user_id = $1 and active order by organization_id",
+    )
+    .bind(user.0)
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(OrganizationId).collect())
+}
+
 /// An account.
 pub async fn account(connection: &mut PgConnection, user: UserId) -> Result<Option<AccountView>, sqlx::Error> {
     sqlx::query("select view from read.account where user_id = $1")

@@ -271,7 +271,8 @@ async fn a_comparison_names_the_key_of_a_row_that_was_changed_by_hand() {
     );
     let change =
         "insert into read.audit_record select 9, 1::smallint, type, name, at, recorded_at, actor, acting_user_id,
-                  user_id, cipher_id, folder_id, device_id, device_type, client, client_version, ip, origin, event_id,
+                  organization_id, user_id, cipher_id, folder_id, collection_id, group_id, policy_id, membership_id, system_user,
+                  device_id, device_type, client, client_version, ip, origin, category, stream_id, event_id,
                   correlation, detail from read.audit_record where position = 9";
     assert_eq!(world.execute(change.to_owned()).await, 1);
     assert_eq!(differences(&audit().await), [("audit_record", Some("(9,1)"))]);

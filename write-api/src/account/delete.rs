@@ -46,7 +46,11 @@ async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Prov
             by: None,
             user,
         };
-        let done = app.executor.transact(context, &ending).await?;
+        let context = Context {
+            organizations: vec![row.organization],
+            ..context.clone()
+        };
+        let done = app.executor.transact(&context, &ending).await?;
         app.settle(done.position).await?;
     }
     let devices = app.directory.devices_of(user).await?;

@@ -91,7 +91,7 @@ async fn check_version(app: &WriteApi, anyone: &Anyone, found: &Found) -> Result
         .version_numbers()
         .is_none_or(|version| version < KNOWS_SIGNING);
     if old && found.user.signing.is_some() {
-        refused(app, anyone, found.id, Refusal::ClientVersion).await;
+        refused(app, anyone, found.id, Refusal::ClientVersion);
         return Err(TokenError::CLIENT_TOO_OLD);
     }
     Ok(())
@@ -116,6 +116,7 @@ async fn signed_in(app: &WriteApi, anyone: &Anyone, login: Login<'_>) -> Result<
     }
     .access_token(app, now)?;
     let context = context_of(app, anyone, *id, device, login.device.kind);
+    let context = app.everywhere(context, *id).await.map_err(TokenError::Other)?;
     let record = RecordLogin {
         user: *id,
         device: login.device,
@@ -160,14 +161,19 @@ fn context_of(app: &WriteApi, anyone: &Anyone, user: UserId, device: DeviceId, k
     context
 }
 
-/// Takes note that somebody was refused.
-async fn refused(app: &WriteApi, anyone: &Anyone, user: UserId, reason: Refusal) {
-    let context = app.context_of(anyone);
-    let refusals = &app.account.refusals;
-    if let Some(refused) = refusals.refused(&context, user, reason, app.executor.now()) {
-        let (user, count) = (refused.command.user, refused.command.count);
-        if let Err(error) = app.executor.transact(&refused.context, &refused.command).await {
-            tracing::warn!(user.id = %user, count, %error, "refused logins are not in the log");
+/// Takes note that somebody was refused. Not before the answer: an account that is there would answer later than one that
+/// is not.
+fn refused(app: &WriteApi, anyone: &Anyone, user: UserId, reason: Refusal) {
+    let (app, context) = (app.clone(), app.context_of(anyone));
+    let at = app.executor.now();
+    app.account.background.clone().spawn(async move {
+        // the refusal counts in the person's log whether their organizations can be told or not
+        let context = app.everywhere(context.clone(), user).await.unwrap_or(context);
+        if let Some(refused) = app.account.refusals.refused(&context, user, reason, at) {
+            let (user, count) = (refused.command.user, refused.command.count);
+            if let Err(error) = app.executor.transact(&refused.context, &refused.command).await {
+                tracing::warn!(user.id = %user, count, %error, "refused logins are not in the log");
+            }
         }
-    }
+    });
 }

@@ -39,7 +39,14 @@ impl Transaction for LeaveGroup {
             .await?;
         if place.state.0 {
             let at = unit.now_for(&place);
-            unit.append(place, vec![GroupPlaceEvent::Removed { at }]);
+            unit.append(
+                place,
+                vec![GroupPlaceEvent::Removed {
+                    group: Some(self.group),
+                    member: Some(self.member),
+                    at,
+                }],
+            );
         }
         Ok(())
     }

@@ -127,7 +127,11 @@ impl ChangeMember {
             }
             let at = unit.now_for(&grant);
             let event = match (grant.state.0, wanted.get(collection)) {
-                (Some(_), None) => GrantEvent::Withdrawn { at },
+                (Some(_), None) => GrantEvent::Withdrawn {
+                    collection: Some(*collection),
+                    to: Some(to),
+                    at,
+                },
                 (present, Some(rights)) if present != Some(*rights) => GrantEvent::Granted {
                     organization: self.by.organization,
                     collection: *collection,
@@ -154,7 +158,11 @@ impl ChangeMember {
                     member: self.membership,
                     at,
                 },
-                (true, false) => GroupPlaceEvent::Removed { at },
+                (true, false) => GroupPlaceEvent::Removed {
+                    group: Some(*group),
+                    member: Some(self.membership),
+                    at,
+                },
                 _ => continue,
             };
             unit.append(place, vec![event]);

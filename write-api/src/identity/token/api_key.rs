@@ -51,7 +51,7 @@ async fn prove(app: &WriteApi, anyone: &Anyone, id: UserId, secret: &str) -> Res
     // somebody who never asked for a key has none, and no text equals none
     let right = user.api_key.as_ref().is_some_and(|key| proof::same(&key.0, secret));
     if !right {
-        refused(app, anyone, id, Refusal::Secret).await;
+        refused(app, anyone, id, Refusal::Secret);
         return Err(TokenError::INVALID_CLIENT);
     }
     ports.forget(limit::LOGIN_PAIR, pair.as_str()).await;

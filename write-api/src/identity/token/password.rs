@@ -29,7 +29,7 @@ pub(super) async fn sign_in(app: &WriteApi, anyone: &Anyone, form: &Form) -> Res
     };
     let found = prove(app, anyone, username, password).await?;
     if anyone.client.version.is_none() {
-        refused(app, anyone, found.id, Refusal::ClientVersion).await;
+        refused(app, anyone, found.id, Refusal::ClientVersion);
         return Err(TokenError::VERSION_MISSING);
     }
     check_version(app, anyone, &found).await?;
@@ -75,7 +75,7 @@ async fn prove(app: &WriteApi, anyone: &Anyone, username: &str, password: &str) 
         (Err(ProveError::Hash(error)), _) => Err(error.into()),
         (_, found) => {
             if let Some(found) = found {
-                refused(app, anyone, found.id, Refusal::Secret).await;
+                refused(app, anyone, found.id, Refusal::Secret);
             }
             Err(TokenError::WRONG_PASSWORD)
         }

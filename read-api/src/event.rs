@@ -1,0 +1,238 @@
+//! The audit log as clients see it. The routes are where it is noted that somebody looked: with those that write.
+
+use crate::{ReadApi, unavailable};
+use domain::{
+    id::{CipherId, OrganizationId, UserId},
+    time::Timestamp,
+};
+use projections::{
+    audit::{
+        read::{self, Cursor, Filter, Log, Order},
+        record::AuditRecord,
+    },
+    sync::{
+        cipher::Holder,
+        read::ciphers,
+        shared::{self, About},
+    },
+};
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use web::{Answer, List, Problem};
+
+/// How many events are in one answer.
+const PAGE: i64 = 50;
+/// The longest range of dates.
+const LONGEST: i64 = 367 * DAY;
+/// What is shown if no dates are asked for, up to the end of today.
+const USUAL: i64 = 30 * DAY;
+const DAY: i64 = 86_400_000;
+
+/// Which part of a log is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The first millisecond.
+    pub start: Timestamp,
+    /// The last one.
+    pub end: Timestamp,
+    /// From behind here on.
+    pub cursor: Option<Cursor>,
+}
+
+impl Window {
+    /// From what a request says. `too_long` is answered to a range of more than 367 days.
+    ///
+    /// # Errors
+    /// 400 for what is no date or no token of ours, and for too long a range.
+    pub fn of(
+        (start, end): (Option<&str>, Option<&str>),
+        token: Option<&str>,
+        now: Timestamp,
+        too_long: &str,
+    ) -> Answer<Self> {
+        let date = |name: &str, text: Option<&str>| match text.filter(|text| !text.is_empty()) {
+            None => Ok(None),
+            Some(text) => match Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z"))) {
+                Some(at) => Ok(Some(at)),
+                None => Err(Problem::field(
+                    name,
+                    format!("The value '{}' is not valid.", short(text)),
+                )),
+            },
+        };
+        let (start, end) = (date("start", start)?, date("end", end)?);
+        let today = now.0.div_euclid(DAY) * DAY;
+        let (start, end) = match (start, end) {
+            (Some(start), Some(end)) => (start.min(end), start.max(end)),
+            _ => (Timestamp(today - USUAL), Timestamp(today + DAY - 1)),
+        };
+        if end.0 - start.0 > LONGEST {
+            return Err(Problem::bad_request(too_long.to_owned()));
+        }
+        let cursor = match token.filter(|token| !token.is_empty()) {
+            None => None,
+            Some(token) => Some(
+                token
+                    .parse()
+                    .map_err(|_| Problem::field("continuationToken", "The continuation token is not valid."))?,
+            ),
+        };
+        Ok(Self { start, end, cursor })
+    }
+
+    /// The same as bounds of a question.
+    pub fn narrow(&self, filter: Filter) -> Filter {
+        Filter {
+            from: Some(self.start.0.saturating_mul(1_000)),
+            to: Some(self.end.0.saturating_add(1).saturating_mul(1_000)),
+            ..filter
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+impl ReadApi {
+    /// A page of a log, the newest first, each record as `render` shows it: what the catalogue has numbers for.
+    ///
+    /// # Errors
+    /// 503 if the log cannot be asked.
+    pub async fn events(
+        &self,
+        user: UserId,
+        log: Log,
+        filter: Filter,
+        window: &Window,
+        render: fn(&AuditRecord) -> Value,
+    ) -> Answer<List<Value>> {
+        let pool = self.fresh_log(user).await?;
+        let filter = Filter {
+            numbered: true,
+            ..window.narrow(filter)
+        };
+        let found = read::page(pool, log, &filter, Order::Newest, window.cursor, PAGE + 1).await;
+        let mut found = found.map_err(unavailable)?;
+        let more = found.len() as i64 > PAGE;
+        found.truncate(PAGE as usize);
+        let next = found.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
+        Ok(List::page(
+            found.iter().map(|(_, record)| render(record)).collect(),
+            next,
+        ))
+    }
+
+    /// Those of `ids` that `user` can read, and the organization each is in.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn readable(&self, user: UserId, ids: &[CipherId]) -> Answer<HashMap<CipherId, Option<OrganizationId>>> {
+        let pool = self.fresh(user).await?;
+        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let rows = ciphers(pool, &ids).await.map_err(unavailable)?;
+        let mut readable = HashMap::new();
+        let mut shared_in: HashMap<OrganizationId, Vec<_>> = HashMap::new();
+        for (id, row) in &rows {
+            match row.owner {
+                Holder::Person(owner) if owner == user => {
+                    readable.insert(*id, None);
+                }
+                Holder::Person(_) => {}
+                Holder::Organization(organization) => shared_in.entry(organization).or_default().push((*id, row)),
+            }
+        }
+        let mut connection = pool.acquire().await.map_err(unavailable)?;
+        for (organization, items) in shared_in {
+            let collections: HashSet<_> = items
+                .iter()
+                .flat_map(|(_, row)| row.collections.iter().copied())
+                .collect();
+            let collections: Vec<_> = collections.into_iter().collect();
+            let about = About::Collections(&collections);
+            let standing = shared::standing(&mut connection, user, organization, about).await;
+            let Some(standing) = standing.map_err(unavailable)? else {
+                continue;
+            };
+            for (id, row) in items {
+                let (mine, administered) = (
+                    standing.over_item(&row.collections),
+                    standing.over_item_as_admin(&row.collections),
+                );
+                if mine.read || administered.read {
+                    readable.insert(id, Some(organization));
+                }
+            }
+        }
+        Ok(readable)
+    }
+}
+
+/// When the server took note of it: what a log is ordered by.
+fn recorded(record: &AuditRecord) -> String {
+    Timestamp(record.recorded_at_micros.div_euclid(1_000)).iso()
+}
+
+/// `DeviceType` of what no device of a person did.
+const SERVER: u8 = 22;
+
+fn device_type(record: &AuditRecord) -> Option<u8> {
+    record.device_type.or(record.system_user.map(|_| SERVER))
+}
+
+/// Whom an event is about, where it is about a person.
+fn about(record: &AuditRecord) -> Option<UserId> {
+    let of_user = record.kind.is_some_and(|kind| (1000..1100).contains(&kind));
+    record.user.filter(|_| of_user || record.organization.is_none())
+}
+
+/// `EventResponseModel`. What is not known of a text is empty, for the catalogue allows no null there.
+pub fn render(record: &AuditRecord) -> Value {
+    json!({
+        "object": "event",
+        "type": record.kind,
+        "userId": about(record),
+        "organizationId": record.organization,
+        "providerId": null,
+        "cipherId": record.cipher,
+        "collectionId": record.collection,
+        "groupId": record.group,
+        "policyId": record.policy,
+        "organizationUserId": record.membership,
+        "providerUserId": null,
+        "providerOrganizationId": null,
+        "actingUserId": record.acting_user,
+        "installationId": null,
+        "date": recorded(record),
+        "deviceType": device_type(record),
+        "ipAddress": record.ip.as_deref().unwrap_or_default(),
+        "systemUser": record.system_user,
+        "domainName": "",
+        "secretId": null,
+        "projectId": null,
+        "serviceAccountId": null,
+        "grantedServiceAccountId": null,
+        "sendId": null,
+    })
+}
+
+/// `Public.EventResponseModel`.
+pub fn render_public(record: &AuditRecord) -> Value {
+    json!({
+        "object": "event",
+        "type": record.kind,
+        "itemId": record.cipher,
+        "collectionId": record.collection,
+        "groupId": record.group,
+        "policyId": record.policy,
+        "memberId": record.membership,
+        "actingUserId": record.acting_user,
+        "installationId": null,
+        "date": recorded(record),
+        "device": device_type(record),
+        "ipAddress": record.ip.as_deref().unwrap_or_default(),
+        "secretId": null,
+        "projectId": null,
+        "serviceAccountId": null,
+    })
+}

@@ -1,0 +1,352 @@
+//! The audit log over HTTP: what is in it, who may read it, and page by page.
+
+use super::{invite, join};
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashSet};
+use tests::client::Client;
+use tests::client::item::{self, Kind};
+use tests::client::organization::Organization;
+use tests::server::Server;
+use tests::shape::assert_shape;
+
+/// All of a log, page by page; every event has the shape the catalogue gives.
+async fn all(client: &Client, path: &str) -> Vec<Value> {
+    let (mut events, mut token) = (Vec::new(), None::<String>);
+    let sign = if path.contains('?') { '&' } else { '?' };
+    loop {
+        let page = match &token {
+            None => client.get(path).await.ok(),
+            Some(token) => client.get(&format!("{path}{sign}continuationToken={token}")).await.ok(),
+        };
+        assert_eq!(page["object"], "list");
+        let data = page["data"].as_array().unwrap();
+        data.iter().for_each(|event| assert_shape("EventResponseModel", event));
+        events.extend(data.iter().cloned());
+        match page["continuationToken"].as_str() {
+            Some(next) => {
+                assert_eq!(data.len(), 50, "a page before another one is full");
+                token = Some(next.to_owned());
+            }
+            None => return events,
+        }
+    }
+}
+
+/// Types, the oldest first.
+fn types(events: &[Value]) -> Vec<i64> {
+    events
+        .iter()
+        .rev()
+        .map(|event| event["type"].as_i64().unwrap())
+        .collect()
+}
+
+fn of(events: &[Value], kind: i64) -> Vec<&Value> {
+    events.iter().filter(|event| event["type"] == kind).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("log-ann").await;
+    let organization = anns.found(&ann, "Logged").await;
+    let log = organization.path("events");
+    let rights = Organization::selection(&organization.collection, [false, false, true]);
+    let (ben, bens, membership) = join(server, &anns, &organization, "log-ben", 2, &[rights]).await;
+    let bens_id = bens.user_id().await.to_string();
+
+    // what Ben does for himself is nobody's business, and becomes the organization's when he gives it away
+    let own = bens.create_login(&ben, "private").await;
+    let shared = bens.create_login(&ben, "to be shared").await;
+    let mut body = item::request(&organization.key, Kind::Login, "to be shared");
+    body["organizationId"] = json!(organization.id);
+    let share = json!({"cipher": body, "collectionIds": [organization.collection]});
+    bens.put(&format!("/api/ciphers/{shared}/share"), &share).await.ok();
+    let collection = anns.make_collection(&organization, "Second", &[]).await;
+    bens.put_empty(&format!("/api/ciphers/{shared}/delete"))
+        .await
+        .ok_empty();
+    let mut again = server.client();
+    assert_eq!(again.try_login(&ben.email, "wrong").await.status, 400);
+    again.login(&ben).await;
+    let policy = json!({"enabled": true, "data": null});
+    anns.put(&organization.path("policies/1"), &policy).await.ok();
+
+    let mut events = all(&anns, &log).await;
+    for _ in 0..100 {
+        // refused logins are noted behind the answer
+        if !of(&events, 1005).is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        events = all(&anns, &log).await;
+    }
+    let told = types(&events);
+    for expected in [1500, 1501, 1105, 1300, 1115, 1000, 1005, 1700] {
+        assert!(told.contains(&expected), "{expected} is not in {told:?}");
+    }
+    let dates: Vec<_> = events.iter().map(|event| event["date"].as_str().unwrap()).collect();
+    assert!(dates.is_sorted_by(|a, b| a >= b), "the newest first");
+    assert!(
+        events
+            .iter()
+            .all(|event| event["organizationId"] == organization.id.as_str())
+    );
+    assert!(!events.iter().any(|event| event["cipherId"] == own.as_str()));
+
+    let trashed = of(&events, 1115)[0];
+    assert_eq!(
+        (&trashed["cipherId"], &trashed["actingUserId"]),
+        (&json!(shared), &json!(bens_id))
+    );
+    assert_eq!(
+        (&trashed["userId"], &trashed["deviceType"]),
+        (&Value::Null, &json!(bens.device().kind))
+    );
+    assert_eq!(trashed["ipAddress"], "127.0.0.1");
+    assert_eq!(of(&events, 1300)[0]["collectionId"], collection.as_str());
+    assert_eq!(of(&events, 1501)[0]["organizationUserId"], membership.as_str());
+    let login = of(&events, 1000)[0];
+    assert_eq!(
+        (&login["userId"], &login["actingUserId"]),
+        (&json!(bens_id), &json!(bens_id))
+    );
+    let refused = of(&events, 1005)[0];
+    assert_eq!(
+        (&refused["userId"], &refused["actingUserId"]),
+        (&json!(bens_id), &Value::Null)
+    );
+    assert!(of(&events, 1700)[0]["policyId"].is_string());
+
+    // one member, one item
+    let of_ben = all(&anns, &organization.path(&format!("users/{membership}/events"))).await;
+    assert!(of_ben.iter().all(|event| event["actingUserId"] == bens_id.as_str()));
+    assert!(types(&of_ben).contains(&1115) && !types(&of_ben).contains(&1700));
+    let of_item = all(&anns, &format!("/api/ciphers/{shared}/events")).await;
+    assert_eq!(types(&of_item), [1105, 1115], "not from the time it was his alone");
+    let filtered = all(&anns, &format!("{log}?collectionId={collection}")).await;
+    assert_eq!(types(&filtered), [1300]);
+    let filtered = all(&anns, &format!("{log}?type=1115&actingUserId={bens_id}")).await;
+    assert_eq!(types(&filtered), [1115]);
+
+    // a person's own log
+    let mine = all(&bens, "/api/events").await;
+    assert!(mine.iter().all(|event| event["organizationId"].is_null()));
+    assert!(mine.iter().any(|event| event["cipherId"] == own.as_str()));
+    assert!(types(&mine).contains(&1000) && types(&mine).contains(&1005));
+    assert_eq!(types(&all(&bens, &format!("/api/ciphers/{own}/events")).await), [1100]);
+
+    // what has no number in the catalogue is in the whole log: who looked at it
+    let (code, text) = server.run(&["audit", "export", "--user", &ann.email]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let looked = text.lines().filter(|line| line.contains("\"AuditLogRead\"")).count();
+    assert!(looked >= 5, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_read_by_who_may_and_is_not_there_for_others() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("log-who-ann").await;
+    let organization = anns.found(&ann, "Watched").await;
+    let item = anns
+        .make_shared(&organization, "item", &[&organization.collection])
+        .await;
+    let rights = || Organization::selection(&organization.collection, [false, false, true]);
+    let (_, admin, _) = join(server, &anns, &organization, "log-admin", 1, &[]).await;
+    let (_, user, membership) = join(server, &anns, &organization, "log-user", 2, &[rights()]).await;
+    let (_, outsider) = server.member("log-outsider").await;
+    let (invited, invitee) = server.member("log-invited").await;
+    invite(&anns, &organization, &invited, 0, &[]).await;
+
+    let (custom, customs) = server.member("log-custom").await;
+    let body = json!({
+        "emails": [custom.email], "type": 4, "accessSecretsManager": false,
+        "permissions": {"accessEventLogs": true}, "collections": [], "groups": [],
+    });
+    anns.post(&organization.path("users/invite"), &body).await.ok_empty();
+    let theirs = anns.membership(&organization, &custom.email).await;
+    super::accept(server, &customs, &organization, &custom, &theirs).await;
+    anns.confirm(&organization, &anns.membership(&organization, &custom.email).await)
+        .await;
+
+    let paths = [
+        organization.path("events"),
+        organization.path(&format!("users/{membership}/events")),
+        organization.path(&format!("sends/{membership}/events")),
+        format!("/api/ciphers/{item}/events"),
+    ];
+    for path in &paths {
+        for may in [&anns, &admin, &customs] {
+            may.get(path).await.ok();
+        }
+        for may_not in [&user, &outsider, &invitee] {
+            may_not.get(path).await.refused(404, "not found");
+        }
+        assert_eq!(server.client().get(path).await.status, 401, "{path}");
+    }
+    let (other, others) = server.member("log-other").await;
+    let elsewhere = others.found(&other, "Elsewhere").await;
+    let foreign = elsewhere.path(&format!("users/{membership}/events"));
+    others.get(&foreign).await.refused(404, "not found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_miss_nothing_and_repeat_nothing_while_others_write() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("log-pages").await;
+    let organization = anns.found(&ann, "Paged").await;
+    let item = anns
+        .make_shared(&organization, "item", &[&organization.collection])
+        .await;
+    let report = |n: usize| {
+        let entries: Vec<_> = (0..n)
+            .map(|_| json!({"type": 1107, "cipherId": item, "date": "2026-01-01T00:00:00Z"}))
+            .collect();
+        json!(entries)
+    };
+    anns.post("/events/collect", &report(130)).await.ok_empty();
+    let path = organization.path("events?type=1107");
+    let before = all(&anns, &path).await;
+    assert_eq!(before.len(), 130);
+
+    let writing = async {
+        for _ in 0..20 {
+            anns.post("/events/collect", &report(7)).await.ok_empty();
+        }
+    };
+    let reading = async {
+        let (mut seen, mut token) = (0, String::new());
+        loop {
+            let page = anns.get(&format!("{path}&continuationToken={token}")).await.ok();
+            seen += page["data"].as_array().unwrap().len();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            match page["continuationToken"].as_str() {
+                Some(next) => token = next.to_owned(),
+                None => return seen,
+            }
+        }
+    };
+    let ((), seen) = tokio::join!(writing, reading);
+    assert!((130..=130 + 140).contains(&seen) && (seen - 130) % 7 == 0, "{seen}");
+    assert_eq!(all(&anns, &path).await.len(), 130 + 140);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_of_dates_is_what_is_asked_for_or_refused() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("log-range").await;
+    let organization = anns.found(&ann, "Ranged").await;
+    anns.make_shared(&organization, "item", &[&organization.collection])
+        .await;
+    let path = |query: &str| organization.path(&format!("events?{query}"));
+    let everything = all(&anns, &organization.path("events")).await;
+    assert!(!everything.is_empty());
+    // both ends count, in either order
+    let (first, last) = (&everything[everything.len() - 1]["date"], &everything[0]["date"]);
+    let (first, last) = (first.as_str().unwrap(), last.as_str().unwrap());
+    for (start, end) in [(first, last), (last, first)] {
+        assert_eq!(all(&anns, &path(&format!("start={start}&end={end}"))).await, everything);
+    }
+    let long_ago = path("start=2020-01-01T00:00:00.000Z&end=2020-02-01T00:00:00.000Z");
+    assert_eq!(all(&anns, &long_ago).await, Vec::<Value>::new());
+    assert_eq!(
+        all(&anns, &path("start=2020-01-01&end=2020-02-01")).await,
+        Vec::<Value>::new()
+    );
+    for (query, words) in [
+        (
+            "start=2020-01-01T00:00:00Z&end=2021-02-01T00:00:00Z",
+            "Range too large.",
+        ),
+        ("start=yesterday&end=2021-02-01T00:00:00Z", "not valid"),
+        ("start=%00&end=2021-02-01T00:00:00Z", "not valid"),
+        ("continuationToken=nonsense", "continuation token"),
+        ("continuationToken=99999999999999999999.0", "continuation token"),
+        ("continuationToken=-5.0", "continuation token"),
+        ("type=many", "not valid"),
+        ("memberId=7", "not valid"),
+    ] {
+        anns.get(&path(query)).await.refused(400, words);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_report_is_taken_of_what_they_can_reach() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("collect-ann").await;
+    let organization = anns.found(&ann, "Collected").await;
+    let item = anns
+        .make_shared(&organization, "item", &[&organization.collection])
+        .await;
+    let hers = anns.membership(&organization, &ann.email).await;
+    let hers = Organization::selection(hers["id"].as_str().unwrap(), [false, false, true]);
+    let unreachable = anns.make_collection(&organization, "Anns", &[hers]).await;
+    let hidden = anns.make_shared(&organization, "hidden", &[&unreachable]).await;
+    let rights = Organization::selection(&organization.collection, [true, true, false]);
+    let (ben, bens, _) = join(server, &anns, &organization, "collect-ben", 2, &[rights]).await;
+    let (other, others) = server.member("collect-other").await;
+    let elsewhere = others.found(&other, "Elsewhere").await;
+    let foreign = others.make_shared(&elsewhere, "item", &[&elsewhere.collection]).await;
+    let own = bens.create_login(&ben, "own").await;
+
+    let date = "2026-02-03T04:05:06.789Z";
+    let entry = |kind: i64, cipher: &str, organization: &str| json!({"type": kind, "cipherId": cipher, "organizationId": organization, "date": date});
+    let reports = json!([
+        entry(1107, &item, &organization.id),
+        // the organization is the item's, whatever the client says
+        {"type": 1111, "cipherId": item, "organizationId": elsewhere.id, "date": date},
+        {"Type": 1114, "CipherId": own, "Date": date},
+        {"type": 1602, "organizationId": organization.id, "date": date},
+        {"type": 1007, "date": date},
+        // none of these
+        entry(1107, &hidden, &organization.id),
+        entry(1108, &foreign, &organization.id),
+        entry(1109, &foreign, &elsewhere.id),
+        {"type": 1602, "organizationId": elsewhere.id, "date": date},
+        entry(1118, &item, &organization.id),
+        entry(1101, &item, &organization.id),
+        entry(1501, &item, &organization.id),
+        {"type": 1110, "cipherId": "no id", "date": "no date"},
+        {"type": 1110},
+        {},
+    ]);
+    bens.post("/events/collect", &reports).await.ok_empty();
+    bens.post("/api/collect", &json!([{"type": 1113, "cipherId": item}]))
+        .await
+        .ok_empty();
+
+    let told = all(&anns, &organization.path("events")).await;
+    let client = |kind: &i64| matches!(kind, 1007 | 1107..=1114 | 1118 | 1602);
+    let reported: BTreeSet<i64> = types(&told).into_iter().filter(client).collect();
+    assert_eq!(reported, BTreeSet::from([1007, 1107, 1111, 1113, 1602]));
+    let bens_id = bens.user_id().await.to_string();
+    assert!(of(&told, 1107).iter().all(|event| event["cipherId"] == item.as_str()));
+    assert_eq!(of(&told, 1111)[0]["actingUserId"], bens_id.as_str());
+    // the server's time orders; the client's is a claim
+    assert!(of(&told, 1107)[0]["date"].as_str().unwrap() > "2026-02-03T04:05:06.789Z");
+    let theirs = all(&others, &elsewhere.path("events")).await;
+    assert!(!theirs.iter().any(|event| event["actingUserId"] == bens_id.as_str()));
+    let mine: HashSet<i64> = types(&all(&bens, "/api/events").await).into_iter().collect();
+    assert!(mine.contains(&1114) && mine.contains(&1007) && !mine.contains(&1107));
+    let (code, text) = server.run(&["audit", "export", "--user", &ben.email]).await;
+    assert_eq!(code, Some(0));
+    let line = text.lines().find(|line| line.contains("\"type\":1114")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&line["origin"], &line["detail"]["claimedDate"]),
+        (&json!("client"), &json!(date))
+    );
+
+    for body in [json!([]), Value::Null] {
+        assert_eq!(bens.post("/events/collect", &body).await.status, 400);
+    }
+    let many: Vec<_> = (0..1_001).map(|_| entry(1107, &item, &organization.id)).collect();
+    bens.post("/events/collect", &json!(many))
+        .await
+        .refused(400, "No more than 1000");
+    bens.post("/events/collect", &json!({"type": 1107}))
+        .await
+        .refused(400, "");
+    bens.post("/events/collect", &json!([7])).await.refused(400, "");
+    assert_eq!(server.client().post("/events/collect", &reports).await.status, 401);
+}
