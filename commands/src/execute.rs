@@ -12,7 +12,7 @@ use crate::{
 };
 use baseline::Baselines;
 use domain::{
-    event::{Aggregate, DecodeError, Position, StreamName},
+    event::{Aggregate, DecodeError, Position, StoredEvent, StreamName},
     fault::{Fault, FaultKind},
     id::{CommandId, SubjectId},
     time::Timestamp,
@@ -229,6 +229,16 @@ impl Executor {
             .into_iter()
             .map(|loaded| loaded.state)
             .collect())
+    }
+
+    /// All events of streams, personal data opened.
+    pub(crate) async fn stored(&self, streams: &[(StreamName, u64)]) -> Result<Vec<Vec<StoredEvent>>, LoadError> {
+        let read = self.store.read_streams(streams).await?;
+        let mut opened = Vec::with_capacity(read.len());
+        for events in read {
+            opened.push(self.seal.open(events).await?);
+        }
+        Ok(opened)
     }
 
     /// Carries out a command about one thing: the state after it, and where its events lie.

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod context;
 pub mod execute;
+pub mod history;
 pub mod organization;
 pub mod ports;
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod collection;
 pub mod grant;
 pub mod group;
 pub mod membership;
+pub mod moment;
 pub mod place;
 pub mod policy;
 pub mod profile;

@@ -154,11 +154,18 @@ impl ReadApi {
             let Some(standing) = standing.map_err(unavailable)? else {
                 continue;
             };
+            let there = shared::collections(&mut *connection, &collections)
+                .await
+                .map_err(unavailable)?;
+            let there: HashSet<_> = there.into_iter().map(|(id, _)| id).collect();
             for (id, row) in items {
-                let (mine, administered) = (
-                    standing.over_item(&row.collections),
-                    standing.over_item_as_admin(&row.collections),
-                );
+                let left: Vec<_> = row
+                    .collections
+                    .iter()
+                    .copied()
+                    .filter(|id| there.contains(id))
+                    .collect();
+                let (mine, administered) = (standing.over_item(&left), standing.over_item_as_admin(&left));
                 if mine.read || administered.read {
                     readable.insert(id, Some(organization));
                 }

@@ -7,6 +7,7 @@ pub mod config;
 pub mod device;
 pub mod event;
 pub mod health;
+pub mod history;
 pub mod openid;
 pub mod organization;
 pub mod sync;

@@ -1,6 +1,7 @@
 //! The audit log: what clients report, and who looks at it.
 
 pub mod collect;
+pub mod history;
 pub mod log;
 
 use crate::WriteApi;
@@ -8,5 +9,5 @@ use web::Routes;
 
 /// The routes of the API service.
 pub fn routes() -> Routes<WriteApi> {
-    log::routes().merge(collect::routes())
+    log::routes().merge(collect::routes()).merge(history::routes())
 }

@@ -31,6 +31,31 @@ impl Transaction for RecordAuditExport {
     }
 }
 
+/// Notes that the log of an organization was written out by who runs the server.
+#[derive(Debug, Clone)]
+pub struct RecordOrganizationAuditExport {
+    /// Whose log.
+    pub organization: OrganizationId,
+    /// How many records.
+    pub records: u64,
+}
+
+impl Transaction for RecordOrganizationAuditExport {
+    type Output = ();
+    type Error = AccountError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
+        let read = ActivityEvent::AuditLogRead {
+            organization: Some(self.organization),
+            asked: serde_json::json!({ "exported": self.records }),
+            at: unit.now(),
+        };
+        // nobody in particular did it
+        unit.record::<Activity>(UserId(self.organization.0), &read);
+        Ok(())
+    }
+}
+
 /// Notes that a log was asked for.
 #[derive(Debug, Clone)]
 pub struct RecordAuditRead {

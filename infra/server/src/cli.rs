@@ -110,8 +110,26 @@ pub struct ParkedEvent {
 /// `audit …`
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Write the history of a user or an organization, one JSON object per line.
+    /// Write the history of a user or an organization.
     Export(AuditExport),
+    /// Write an organization as it was at a moment: members, roles, groups, collections, rights and items, as JSON.
+    Replay {
+        /// Organization id.
+        #[arg(long)]
+        organization: uuid::Uuid,
+        /// The moment, as 2026-11-01T12:00:00Z; now when left out.
+        #[arg(long)]
+        at: Option<String>,
+    },
+    /// Write who could read an item at a moment, and through what, as JSON.
+    Access {
+        /// Item id.
+        #[arg(long)]
+        item: uuid::Uuid,
+        /// The moment, as 2026-11-01T12:00:00Z; now when left out.
+        #[arg(long)]
+        at: Option<String>,
+    },
     /// Sign the log as it is now, and print the checkpoint.
     Checkpoint {
         /// Print the public key it is signed with instead.
@@ -152,6 +170,21 @@ pub struct AuditExport {
     /// Moment before which it ends.
     #[arg(long)]
     pub to: Option<String>,
+    /// Only records of this type (a number of the API); may be given several times.
+    #[arg(long = "type", value_name = "NUMBER")]
+    pub kinds: Vec<i32>,
+    /// Only what this user did: an id.
+    #[arg(long, value_name = "USER")]
+    pub actor: Option<uuid::Uuid>,
+    /// Only records about this, as cipher:ID; or collection, group, policy, member.
+    #[arg(long, value_name = "KIND:ID")]
+    pub object: Option<String>,
+    /// How records are written.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: crate::commands_cli::audit::format::Format,
+    /// Go on behind this record: the cursor that stands in it.
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
     /// Add to each record the proof that its event lies in the log, and seal the whole.
     #[arg(long)]
     pub proof: bool,

@@ -2,8 +2,9 @@
 
 use super::record::AuditRecord;
 use domain::{
-    event::Position,
+    event::{Position, StreamName},
     id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
+    organization::moment,
     time::Timestamp,
 };
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
@@ -167,31 +168,26 @@ impl Filter {
     }
 }
 
-/// Records about one person's account and vault, and what they did in organizations, oldest first: at most `max` after
-/// `after` that happened in `from..to`.
+/// The streams that say what an organization is: those that had an event of it before `until` (microseconds since 1970).
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn of_user(
+pub async fn streams_of(
     pool: &PgPool,
-    user: UserId,
-    (from, to): (Timestamp, Timestamp),
-    after: Position,
-    max: i64,
-) -> Result<Vec<AuditRecord>, sqlx::Error> {
-    let statement = format!(
-        "select {COLUMNS} from read.audit_record where user_id = $1 and at >= $2 and at < $3 and position > $4 and ordinal = 0
-         order by position limit $5"
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
-        .bind(user.0)
-        .bind(from.0)
-        .bind(to.0)
-        .bind(after.0 as i64)
-        .bind(max)
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(|row| read(row).map(|(_, record)| record)).collect()
+    organization: OrganizationId,
+    until: i64,
+) -> Result<Vec<StreamName>, sqlx::Error> {
+    let found: Vec<(String, Uuid)> = sqlx::query_as(
+        "select distinct category, stream_id from read.audit_record
+         where organization_id = $1 and recorded_at < $2 and category = any($3)",
+    )
+    .bind(organization.0)
+    .bind(until)
+    .bind(moment::CATEGORIES.map(str::to_owned).to_vec())
+    .fetch_all(pool)
+    .await?;
+    let name = |(category, id): (String, Uuid)| StreamName::new(category, id);
+    Ok(found.into_iter().map(name).collect())
 }
 
 fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {

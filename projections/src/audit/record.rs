@@ -327,7 +327,6 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
         } => {
             return Said {
                 organization: *organization,
-                user: Some(id),
                 detail: asked.clone(),
                 ..Said::of(None, event.at())
             };

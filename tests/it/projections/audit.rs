@@ -22,9 +22,17 @@ const THING: Uuid = Uuid::from_u128(77);
 
 /// All records about a person.
 async fn records(world: &World, number: u128) -> Vec<AuditRecord> {
-    let times = (ms(i64::from(i32::MIN)), ms(i64::from(i32::MAX)));
-    let found = read::of_user(&world.pool, person(number), times, Position::START, 1_000).await;
-    found.unwrap()
+    let log = read::Log::All(person(number));
+    let found = read::page(
+        &world.pool,
+        log,
+        &read::Filter::default(),
+        read::Order::Oldest,
+        None,
+        1_000,
+    )
+    .await;
+    found.unwrap().into_iter().map(|(_, record)| record).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -112,6 +112,16 @@ impl WriteApi {
             "policyId": filter.policy,
             "organizationUserId": filter.membership,
         });
+        self.note_asking(caller, organization, asked).await
+    }
+
+    /// Takes note that the caller asked the log something.
+    pub(super) async fn note_asking(
+        &self,
+        caller: &Caller,
+        organization: Option<OrganizationId>,
+        asked: Value,
+    ) -> Answer<()> {
         let read = RecordAuditRead {
             by: caller.id,
             organization,
@@ -125,7 +135,7 @@ impl WriteApi {
     ///
     /// # Errors
     /// 404 if not: it is as if it did not exist.
-    async fn may_read_log(&self, caller: &Caller, organization: OrganizationId) -> Answer<()> {
+    pub(super) async fn may_read_log(&self, caller: &Caller, organization: OrganizationId) -> Answer<()> {
         let standing = self.read.standing(caller, organization, shared::About::Role).await?;
         if standing.may_read_events() {
             Ok(())

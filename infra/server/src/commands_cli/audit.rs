@@ -1,5 +1,6 @@
 //! `annalock audit`: the history.
 
+pub mod format;
 mod proof;
 pub mod verify;
 
@@ -11,19 +12,40 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail};
 use commands::{
-    account::{Found, find, log::RecordAuditExport},
+    account::{
+        Found, find,
+        log::{RecordAuditExport, RecordOrganizationAuditExport},
+    },
     context::Context,
     execute::Executor,
     ports::Ids,
 };
-use domain::{account::address::normalise, event::Position, id::UserId, time::Timestamp};
-use projections::{audit::read, generation};
+use domain::{
+    account::address::normalise,
+    event::Position,
+    id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
+    organization::{
+        moment::{Moment, Owner},
+        profile::Organization,
+    },
+    time::Timestamp,
+};
+use format::{Format, Writer};
+use projections::{
+    audit::{
+        read::{self, Cursor, Filter, Log, Order},
+        record::AuditRecord,
+    },
+    generation,
+};
+use read_api::history;
 use std::{
     fs::File,
     io::{BufWriter, Write},
     sync::Arc,
     time::Duration,
 };
+use uuid::Uuid;
 
 /// Records read at once.
 const PAGE: i64 = 5_000;
@@ -36,6 +58,8 @@ pub async fn run(config: &Config, command: Audit) -> Result<()> {
     let opened = Opened::open(config).await?;
     let result = match command {
         Audit::Export(export) => self::export(&opened, &export).await,
+        Audit::Replay { organization, at } => past(&opened, &Asked::Organization(organization), at.as_deref()).await,
+        Audit::Access { item, at } => past(&opened, &Asked::Item(item), at.as_deref()).await,
         Audit::Checkpoint { public_key } => proof::checkpoint(&opened, public_key).await,
         Audit::Verify(verify) => verify::database(&opened, config, &verify).await,
     };
@@ -43,13 +67,8 @@ pub async fn run(config: &Config, command: Audit) -> Result<()> {
     result
 }
 
-async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
-    let Some(who) = &export.user else {
-        bail!("organizations have no log yet: there are none")
-    };
-    let from = moment(export.from.as_deref(), Timestamp(0))?;
-    let to = moment(export.to.as_deref(), Timestamp(clock::now().0 + 1))?;
-    let executor = Executor::new(
+fn executor(opened: &Opened) -> Result<Executor> {
+    Ok(Executor::new(
         opened.stores.store(),
         Arc::clone(&opened.stores.keyring) as _,
         opened.stores.snapshots(),
@@ -57,32 +76,147 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
         Arc::new(RandomIds),
         opened.keys.installation()?,
         16,
-    );
-    let user = user(opened, &executor, who).await?;
+    ))
+}
+
+async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
+    if export.proof && export.format != Format::Jsonl {
+        bail!("proofs stand in JSON lines: leave --format out");
+    }
+    let executor = executor(opened)?;
+    let log = match (&export.user, &export.organization) {
+        (Some(who), _) => Log::All(user(opened, &executor, who).await?),
+        (None, Some(id)) => Log::Organization(organization(&executor, id.parse().context("--organization")?).await?),
+        (None, None) => bail!("whose? Say --user or --organization"),
+    };
+    let chosen = Chosen {
+        log,
+        filter: filter(export)?,
+        after: export.after.as_deref().map(str::parse).transpose().context("--after")?,
+    };
     caught_up(opened).await?;
-    let records = match &export.output {
-        Some(path) => {
-            let file = File::create(path).with_context(|| path.display().to_string())?;
-            write(opened, export, user, (from, to), BufWriter::new(file)).await?
-        }
-        None => {
-            write(
-                opened,
-                export,
-                user,
-                (from, to),
-                BufWriter::new(std::io::stdout().lock()),
-            )
-            .await?
-        }
+    let out: Box<dyn Write> = match &export.output {
+        Some(path) => Box::new(File::create(path).with_context(|| path.display().to_string())?),
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let out = BufWriter::new(out);
+    let records = if export.proof {
+        proof::write(opened, &chosen, export.old_checkpoint.as_deref(), out).await?
+    } else {
+        write(opened, &chosen, export.format, out).await?
     };
     // reading the log is itself told by the log
     let context = Context::system(RandomIds.new_id(), None);
-    executor
-        .transact(&context, &RecordAuditExport { user, records })
-        .await?;
+    match log {
+        Log::All(user) | Log::Person(user) => {
+            let told = RecordAuditExport { user, records };
+            executor.transact(&context, &told).await?;
+        }
+        Log::Organization(organization) => {
+            let told = RecordOrganizationAuditExport { organization, records };
+            executor.transact(&context, &told).await?;
+        }
+    }
     tracing::info!(records, "exported");
     Ok(())
+}
+
+/// Which records of which log, from where on.
+struct Chosen {
+    log: Log,
+    filter: Filter,
+    after: Option<Cursor>,
+}
+
+impl Chosen {
+    async fn page(&self, opened: &Opened, after: Option<Cursor>) -> Result<Vec<(Cursor, AuditRecord)>> {
+        let pool = &opened.stores.pool;
+        Ok(read::page(pool, self.log, &self.filter, Order::Oldest, after, PAGE).await?)
+    }
+}
+
+fn filter(export: &AuditExport) -> Result<Filter> {
+    let micros = |text: &Option<String>| -> Result<Option<i64>> {
+        let text = text.as_deref();
+        text.map(|text| Ok(moment(text)?.0.saturating_mul(1_000))).transpose()
+    };
+    let mut filter = Filter {
+        from: micros(&export.from)?,
+        to: micros(&export.to)?,
+        kinds: export.kinds.clone(),
+        acting_user: export.actor.map(UserId),
+        ..Filter::default()
+    };
+    if let Some(object) = &export.object {
+        let (kind, id) = object.split_once(':').context("--object is KIND:ID, as cipher:ID")?;
+        let id: Uuid = id.parse().context("--object")?;
+        match kind {
+            "cipher" | "item" => filter.cipher = Some(CipherId(id)),
+            "collection" => filter.collection = Some(CollectionId(id)),
+            "group" => filter.group = Some(GroupId(id)),
+            "policy" => filter.policy = Some(PolicyId(id)),
+            "member" => filter.membership = Some(MembershipId(id)),
+            other => bail!("{other} is no kind of object: cipher, collection, group, policy or member"),
+        }
+    }
+    Ok(filter)
+}
+
+async fn organization(executor: &Executor, id: Uuid) -> Result<OrganizationId> {
+    let id = OrganizationId(id);
+    match executor.state::<Organization>(id).await? {
+        Organization::Absent => bail!("there is no such organization, and there never was"),
+        _ => Ok(id),
+    }
+}
+
+/// `audit replay` and `audit access`.
+async fn past(opened: &Opened, asked: &Asked, at: Option<&str>) -> Result<()> {
+    let at = at.map_or_else(|| Ok(clock::now()), moment)?;
+    let until = at.0.saturating_add(1).saturating_mul(1_000);
+    let executor = executor(opened)?;
+    caught_up(opened).await?;
+    let then = async |organization| -> Result<Moment> {
+        let streams = read::streams_of(&opened.stores.pool, organization, until).await?;
+        Ok(executor.moment(organization, &streams, until).await?)
+    };
+    let (answer, about) = match asked {
+        Asked::Organization(id) => {
+            let id = organization(&executor, *id).await?;
+            (history::replay(&then(id).await?, at), Some(id))
+        }
+        Asked::Item(id) => {
+            let item = CipherId(*id);
+            let owner = executor.owner_of(item, until).await?;
+            let about = match owner {
+                Some(Owner::Organization(id)) => Some(id),
+                Some(Owner::Person(_)) => None,
+                None => bail!("there was no such item then"),
+            };
+            let moment = match about {
+                Some(id) => Some(then(id).await?),
+                None => None,
+            };
+            (history::access(item, owner, moment.as_ref(), at), about)
+        }
+    };
+    if let Some(organization) = about {
+        let context = Context::system(RandomIds.new_id(), None);
+        let told = RecordOrganizationAuditExport {
+            organization,
+            records: 0,
+        };
+        executor.transact(&context, &told).await?;
+    }
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &answer)?;
+    Ok(writeln!(out)?)
+}
+
+/// Of what the past is asked.
+enum Asked {
+    Organization(Uuid),
+    Item(Uuid),
 }
 
 /// An account by its id or address.
@@ -99,8 +233,7 @@ async fn user(opened: &Opened, executor: &Executor, who: &str) -> Result<UserId>
 }
 
 /// A date or a date and time.
-fn moment(text: Option<&str>, default: Timestamp) -> Result<Timestamp> {
-    let Some(text) = text else { return Ok(default) };
+fn moment(text: &str) -> Result<Timestamp> {
     let whole = if text.len() == "2026-11-01".len() {
         format!("{text}T00:00:00Z")
     } else {
@@ -123,29 +256,24 @@ async fn caught_up(opened: &Opened) -> Result<()> {
     bail!("the audit log is behind: is `annalock run` running?")
 }
 
-async fn write(
-    opened: &Opened,
-    export: &AuditExport,
-    user: UserId,
-    range: (Timestamp, Timestamp),
-    mut out: impl Write,
-) -> Result<u64> {
-    if export.proof {
-        return proof::write(opened, user, range, export.old_checkpoint.as_deref(), out).await;
-    }
-    let (mut after, mut count) = (Position::START, 0);
+async fn write(opened: &Opened, chosen: &Chosen, format: Format, out: impl Write) -> Result<u64> {
+    let mut writer = Writer::new(format, out);
+    let (mut after, mut count) = (chosen.after, 0_u64);
     loop {
-        let page = read::of_user(&opened.stores.pool, user, range, after, PAGE).await?;
-        for record in &page {
-            serde_json::to_writer(&mut out, record)?;
-            out.write_all(b"\n")?;
+        let page = chosen.page(opened, after).await?;
+        for (cursor, record) in &page {
+            writer.put(*cursor, record)?;
         }
         count += page.len() as u64;
         match page.last() {
-            Some(last) if page.len() as i64 == PAGE => after = last.position,
+            Some((last, _)) if page.len() as i64 == PAGE => {
+                writer.flush()?;
+                tracing::info!(records = count, cursor = %last, "exporting");
+                after = Some(*last);
+            }
             _ => break,
         }
     }
-    out.flush()?;
+    writer.flush()?;
     Ok(count)
 }

@@ -1,18 +1,13 @@
 //! Checkpoints, and exports with proofs.
 
-use super::{Opened, PAGE};
+use super::{Chosen, Opened, PAGE};
 use anyhow::{Context as _, Result, bail};
-use domain::{
-    event::Position,
-    id::UserId,
-    proof::{
-        checkpoint::Checkpoint,
-        export::{Consistency, FORMAT, Header, LeafProof, Lines, Seal, Text},
-    },
-    time::Timestamp,
+use domain::proof::{
+    checkpoint::Checkpoint,
+    export::{Consistency, FORMAT, Header, LeafProof, Lines, Seal, Text},
 };
 use ops::log_tree::{Follower, Prover, check};
-use projections::audit::{read, record::AuditRecord};
+use projections::audit::record::AuditRecord;
 use serde::Serialize;
 use std::{io::Write, path::Path};
 
@@ -42,14 +37,8 @@ pub(super) async fn checkpoint(opened: &Opened, public_key: bool) -> Result<()> 
     Ok(())
 }
 
-/// The records about one person with their proofs, between a header and a seal; how many records.
-pub(super) async fn write(
-    opened: &Opened,
-    user: UserId,
-    range: (Timestamp, Timestamp),
-    old: Option<&Path>,
-    mut out: impl Write,
-) -> Result<u64> {
+/// The records chosen with their proofs, between a header and a seal; how many records.
+pub(super) async fn write(opened: &Opened, chosen: &Chosen, old: Option<&Path>, mut out: impl Write) -> Result<u64> {
     let log = opened.keys.log()?;
     let key = opened.keys.checkpoints(&log)?;
     let mut follower = Follower::new(crate::proof::tree(&log, &opened.stores));
@@ -83,17 +72,17 @@ pub(super) async fn write(
         checkpoint: note,
         consistency,
     })?)?;
-    let (mut after, mut count) = (Position::START, 0);
+    let (mut after, mut count) = (chosen.after, 0);
     loop {
-        let page = read::of_user(&opened.stores.pool, user, range, after, PAGE).await?;
-        for record in page.iter().take_while(|record| record.position <= end) {
+        let page = chosen.page(opened, after).await?;
+        for (_, record) in page.iter().take_while(|(cursor, _)| cursor.position <= end) {
             let (index, leaf, inclusion) = prover.event(record.position).await?;
             let proof = LeafProof::new(index, &leaf, inclusion);
             put(serde_json::to_string(&Proved { record, proof })?)?;
             count += 1;
         }
         match page.last() {
-            Some(last) if page.len() as i64 == PAGE && last.position <= end => after = last.position,
+            Some((last, _)) if page.len() as i64 == PAGE && last.position <= end => after = Some(*last),
             _ => break,
         }
     }
