@@ -2,6 +2,7 @@
 
 mod events;
 mod history;
+mod import;
 mod item;
 mod journey;
 mod member;

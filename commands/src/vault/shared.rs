@@ -4,11 +4,15 @@
 mod change;
 mod create;
 mod file;
+mod import;
+mod purge;
 mod share;
 
 pub use change::{ChangeShared, Wish};
 pub use create::CreateShared;
 pub use file::FileShared;
+pub use import::{ImportShared, ImportedCollection};
+pub use purge::PurgeShared;
 pub use share::ShareCipher;
 
 use super::cipher::CipherError;

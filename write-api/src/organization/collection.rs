@@ -35,7 +35,7 @@ pub fn routes() -> Routes<WriteApi> {
 }
 
 /// The most characters of what a directory calls something.
-pub(super) const MAX_EXTERNAL_ID: usize = 300;
+pub(crate) const MAX_EXTERNAL_ID: usize = 300;
 
 /// `CreateCollectionRequestModel` and `UpdateCollectionRequestModel`.
 #[derive(Debug, Deserialize)]

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use web::{Answer, Body, Caller, Problem, Routes};
 
-/// The most items, and the most relations, of one import.
-const MAX_CIPHERS: usize = 40_000;
-/// The most folders.
-const MAX_FOLDERS: usize = 10_000;
+/// The most items, and the most of them that are filed, of one import.
+pub(super) const MAX_CIPHERS: usize = 40_000;
+/// The most folders or collections.
+pub(super) const MAX_FOLDERS: usize = 10_000;
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
@@ -42,9 +42,9 @@ struct FolderRequest {
 
 /// Item and folder, by index.
 #[derive(Debug, Deserialize)]
-struct Relation {
-    key: i64,
-    value: i64,
+pub(super) struct Relation {
+    pub key: i64,
+    pub value: i64,
 }
 
 /// `POST /ciphers/import`: all of it or nothing.

@@ -1,6 +1,7 @@
 //! Items of organizations, as their members may use them: with what collections give.
 
 mod admin;
+mod import;
 
 use super::cipher::request::{CipherRequest, Sealed};
 use crate::WriteApi;
@@ -31,13 +32,8 @@ pub fn routes() -> Routes<WriteApi> {
         .put_or_post("/ciphers/{id}/collections", set_collections)
         .put_or_post("/ciphers/{id}/collections_v2", set_collections_v2)
         .post("/ciphers/bulk-collections", bulk_collections)
-        .post("/ciphers/import-organization", no_import)
         .merge(admin::routes())
-}
-
-/// Importing into an organization comes later: there is nothing to import into.
-async fn no_import(_: Caller) -> Problem {
-    Problem::not_found()
+        .merge(import::routes())
 }
 
 /// The most items one request may name.

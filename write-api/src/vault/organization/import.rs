@@ -1,0 +1,128 @@
+//! Import into an organization's vault.
+
+use super::super::{
+    cipher::request::CipherRequest,
+    folder::sealed_name,
+    import::{MAX_CIPHERS, MAX_FOLDERS, Relation},
+};
+use crate::{WriteApi, account::check::Checks, organization::collection::MAX_EXTERNAL_ID};
+use axum::extract::{Query, State};
+use commands::{
+    ports::About,
+    vault::shared::{ImportShared, ImportedCollection},
+};
+use domain::id::{CollectionId, OrganizationId};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use web::{Answer, Body, Caller, Problem, Routes};
+
+/// The most pairs of item and collection.
+const MAX_RELATIONS: usize = 80_000;
+
+/// The routes.
+pub fn routes() -> Routes<WriteApi> {
+    Routes::new()
+        .post("/ciphers/import-organization", import)
+        .with_body_limit(crate::WHOLE_VAULT)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportQuery {
+    organization_id: Option<String>,
+}
+
+/// `ImportOrganizationCiphersRequestModel`. Folders are not taken: what is imported here is in collections.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportRequest {
+    #[serde(default)]
+    collections: Vec<CollectionRequest>,
+    #[serde(default)]
+    ciphers: Vec<CipherRequest>,
+    #[serde(default)]
+    collection_relationships: Vec<Relation>,
+}
+
+/// `CollectionWithIdRequestModel`; who has rights in it is not looked at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CollectionRequest {
+    id: Option<CollectionId>,
+    name: Option<String>,
+    external_id: Option<String>,
+}
+
+/// `POST /ciphers/import-organization?organizationId=`: all of it or nothing. The organization is that of the address, whatever
+/// items say.
+async fn import(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    Query(query): Query<ImportQuery>,
+    Body(request): Body<ImportRequest>,
+) -> Answer<()> {
+    let organization: Option<OrganizationId> = query.organization_id.and_then(|id| id.parse().ok());
+    let organization = organization.ok_or_else(Problem::not_found)?;
+    let named: Vec<_> = request.collections.iter().filter_map(|one| one.id).collect();
+    let by = app.standing(&caller, organization, About::Collections(&named)).await?;
+    let (collections, ciphers) = checked(organization, request)?;
+    let command = ImportShared {
+        by,
+        collections,
+        ciphers,
+    };
+    let done = app
+        .executor
+        .transact(&app.context_in(&caller, organization), &command)
+        .await?;
+    app.acknowledge_to_all(caller.id, done.position).await;
+    Ok(())
+}
+
+type Checked = (
+    Vec<ImportedCollection>,
+    Vec<(commands::vault::cipher::NewCipher, Vec<usize>)>,
+);
+
+fn checked(organization: OrganizationId, request: ImportRequest) -> Answer<Checked> {
+    if request.ciphers.len() > MAX_CIPHERS
+        || request.collections.len() > MAX_FOLDERS
+        || request.collection_relationships.len() > MAX_RELATIONS
+    {
+        return Err(Problem::bad_request("You cannot import this much data at once."));
+    }
+    // indices that point nowhere are passed over
+    let index = |number: i64| usize::try_from(number).ok();
+    let mut within: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for relation in &request.collection_relationships {
+        if let (Some(cipher), Some(collection)) = (index(relation.key), index(relation.value)) {
+            within.entry(cipher).or_default().push(collection);
+        }
+    }
+    let mut collections = Vec::with_capacity(request.collections.len());
+    for (index, collection) in request.collections.into_iter().enumerate() {
+        let mut checks = Checks::new();
+        let external_id = checks.text(
+            &format!("Collections[{index}].ExternalId"),
+            collection.external_id,
+            MAX_EXTERNAL_ID,
+        );
+        checks.done()?;
+        collections.push(ImportedCollection {
+            existing: collection.id,
+            name: sealed_name(collection.name, &format!("Collections[{index}].Name"))?,
+            external_id,
+        });
+    }
+    let mut ciphers = Vec::with_capacity(request.ciphers.len());
+    for (index, cipher) in request.ciphers.into_iter().enumerate() {
+        let sealed = cipher.checked(&format!("Ciphers[{index}]."))?;
+        if sealed.organization.is_some_and(|named| named != organization) {
+            return Err(Problem::bad_request(
+                "Organization mismatch. Re-sync if you recently moved this item, then try again.",
+            ));
+        }
+        ciphers.push((sealed.new, within.remove(&index).unwrap_or_default()));
+    }
+    Ok((collections, ciphers))
+}
