@@ -6,6 +6,7 @@ mod import;
 mod item;
 mod journey;
 mod member;
+mod public;
 mod raise;
 mod stranger;
 

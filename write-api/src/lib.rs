@@ -6,6 +6,7 @@ pub mod account;
 pub mod event;
 pub mod identity;
 pub mod organization;
+pub mod public;
 pub mod vault;
 
 use account::AccountPorts;

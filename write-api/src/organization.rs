@@ -1,7 +1,7 @@
 //! What clients change in organizations. Who may do what is decided by commands, from the standing of the caller; what needs
 //! none of it (an invitation is accepted by somebody who is nothing there yet) says so.
 
-mod access;
+pub(crate) mod access;
 pub mod collection;
 pub mod group;
 pub mod member;

@@ -108,6 +108,9 @@ pub enum OrganizationEvent {
     CollectionSettingsChanged {
         /// The rules now.
         settings: CollectionSettings,
+        /// The rules before; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<CollectionSettings>,
         /// When.
         at: Timestamp,
     },

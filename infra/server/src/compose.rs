@@ -316,7 +316,8 @@ fn router_of(service: Service, app: &WriteApi) -> Option<Router> {
             read_api::api_routes()
                 .into_router()
                 .with_state(read)
-                .merge(write_api::api_routes().into_router().with_state(app.clone())),
+                .merge(write_api::api_routes().into_router().with_state(app.clone()))
+                .merge(write_api::public::router(app.clone())),
         ),
         Service::Identity => Some(
             read_api::identity_routes()

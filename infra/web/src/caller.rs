@@ -113,7 +113,7 @@ where
 }
 
 /// The token of a request: `Authorization: Bearer …`, else the query parameter `access_token`.
-fn bearer(parts: &Parts) -> Option<String> {
+pub fn bearer(parts: &Parts) -> Option<String> {
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     if let Some(token) = header
         .and_then(|v| v.split_once(' '))

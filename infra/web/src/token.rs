@@ -10,10 +10,13 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use domain::{id::UserId, time::Timestamp};
+use domain::{
+    id::{OrganizationId, UserId},
+    time::Timestamp,
+};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use lru::LruCache;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{
     num::NonZeroUsize,
@@ -68,6 +71,30 @@ pub struct Claims {
     /// The name of the kind of device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devicetype: Option<String>,
+}
+
+/// What an access token of an organization says, got with its API key. Source: catalogue, `identity.md`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrganizationClaims {
+    /// Who issued it.
+    pub iss: String,
+    /// Good from: seconds since 1970.
+    pub nbf: i64,
+    /// Good until: seconds since 1970.
+    pub exp: i64,
+    /// Issued: seconds since 1970.
+    pub iat: i64,
+    /// `organization.<id>`.
+    pub client_id: String,
+    /// The organization.
+    pub client_sub: OrganizationId,
+    /// What it may be used for.
+    pub scope: Vec<String>,
+    /// Always `Organization`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The fingerprint of the API key it was got with: another key ends it.
+    pub key: String,
 }
 
 impl Claims {
@@ -150,7 +177,7 @@ impl TokenAuthority {
     ///
     /// # Errors
     /// [`KeyError`] if the signature cannot be made.
-    pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
+    pub fn sign(&self, claims: &impl Serialize) -> Result<String, KeyError> {
         let mut header = Header::new(Algorithm::RS256);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(self.key_id.clone());
@@ -183,12 +210,27 @@ impl TokenAuthority {
                 claims
             }
         };
-        let seconds = now.0.div_euclid(1000);
-        (claims.nbf <= seconds + 60 && seconds < claims.exp).then_some(claims)
+        is_good(claims.nbf, claims.exp, now).then_some(claims)
+    }
+
+    /// The same for a token of an organization.
+    pub fn verify_organization(&self, token: &str, now: Timestamp) -> Option<OrganizationClaims> {
+        if token.len() > MAX_TOKEN {
+            return None;
+        }
+        let claims: OrganizationClaims = self.decode(token)?;
+        let right = claims.kind == "Organization" && claims.scope.iter().any(|scope| scope == "api.organization");
+        (right && is_good(claims.nbf, claims.exp, now)).then_some(claims)
     }
 
     /// Signature, type, issuer and scope; not the times, which change.
     fn check(&self, token: &str) -> Option<Claims> {
+        let claims: Claims = self.decode(token)?;
+        claims.scope.iter().any(|scope| scope == "api").then_some(claims)
+    }
+
+    /// Signature, type and issuer.
+    fn decode<T: DeserializeOwned + Clone>(&self, token: &str) -> Option<T> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.alg != Algorithm::RS256 || header.typ.as_deref() != Some("at+jwt") {
             return None;
@@ -199,9 +241,13 @@ impl TokenAuthority {
         rules.set_issuer(&[&self.issuer]);
         rules.validate_exp = false;
         rules.validate_aud = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &rules).ok()?.claims;
-        claims.scope.iter().any(|scope| scope == "api").then_some(claims)
+        Some(jsonwebtoken::decode::<T>(token, key, &rules).ok()?.claims)
     }
+}
+
+fn is_good(from: i64, until: i64, now: Timestamp) -> bool {
+    let seconds = now.0.div_euclid(1000);
+    from <= seconds + 60 && seconds < until
 }
 
 /// The key as the token library reads it: it takes PKCS#8 only as PEM.

@@ -10,7 +10,7 @@ use domain::{
         group::{GroupEvent, GroupPlaceEvent},
         membership::{Ending, MembershipEvent, RevocationReason},
         policy::PolicyEvent,
-        profile::OrganizationEvent,
+        profile::{CollectionSettings, OrganizationEvent},
     },
 };
 use serde_json::{Value, json};
@@ -25,13 +25,38 @@ fn said(kind: Option<i32>, event: &impl DomainEvent, (name, id): (&str, Uuid), m
     }
 }
 
+/// What each rule about collections that was switched is numbered as.
+fn switched(before: CollectionSettings, after: CollectionSettings) -> Vec<i32> {
+    let rules = [
+        (1610, before.limit_collection_creation, after.limit_collection_creation),
+        (1612, before.limit_collection_deletion, after.limit_collection_deletion),
+        (1614, before.limit_item_deletion, after.limit_item_deletion),
+        (
+            1616,
+            before.allow_admin_access_to_all_collection_items,
+            after.allow_admin_access_to_all_collection_items,
+        ),
+    ];
+    let switched = rules.into_iter().filter(|(_, before, after)| before != after);
+    switched.map(|(on, _, after)| if after { on } else { on + 1 }).collect()
+}
+
 pub(super) fn profile(id: Uuid, event: &OrganizationEvent) -> Said {
     use OrganizationEvent as E;
+    let mut more = Vec::new();
     let (kind, detail) = match event {
         E::Created { plan, .. } => (None, json!({ "plan": plan })),
         E::DetailsChanged { .. } | E::IdentifierChanged { .. } => (Some(1600), json!({})),
         E::KeysSet { fingerprint, .. } => (Some(1600), json!({ "publicKeyFingerprint": fingerprint })),
-        E::CollectionSettingsChanged { settings, .. } => (Some(1600), json!({ "settings": settings })),
+        E::CollectionSettingsChanged { settings, before, .. } => {
+            let switched = before.map(|before| switched(before, *settings));
+            let (first, rest) = match switched.as_deref() {
+                Some([first, rest @ ..]) => (*first, rest.to_vec()),
+                Some([]) | None => (1600, Vec::new()),
+            };
+            more = rest;
+            (Some(first), json!({ "settings": settings }))
+        }
         E::ApiKeySet { .. } | E::Deleted { .. } => (None, json!({})),
         E::OwnerAdded { membership, .. } | E::OwnerRemoved { membership, .. } => {
             (None, json!({ "organizationUserId": membership }))
@@ -41,6 +66,7 @@ pub(super) fn profile(id: Uuid, event: &OrganizationEvent) -> Said {
     };
     Said {
         organization: Some(OrganizationId(id)),
+        more,
         ..said(kind, event, ("organizationId", id), detail)
     }
 }

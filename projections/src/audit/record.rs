@@ -113,6 +113,8 @@ fn number<S: serde::Serializer>(position: &Position, s: S) -> Result<S::Ok, S::E
 /// What the payload says: type, time, whom and what it is about.
 pub(super) struct Said {
     pub kind: Option<i32>,
+    /// What else the catalogue numbers in the same event.
+    pub more: Vec<i32>,
     pub at: Timestamp,
     pub organization: Option<OrganizationId>,
     pub user: Option<UserId>,
@@ -129,6 +131,7 @@ impl Said {
     pub fn of(kind: Option<i32>, at: Timestamp) -> Self {
         Self {
             kind,
+            more: Vec::new(),
             at,
             organization: None,
             user: None,
@@ -214,11 +217,16 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
         correlation: meta.correlation,
         detail: said.detail,
     };
-    let of = |organization| AuditRecord {
-        organization,
-        ..first.clone()
+    let kinds = || std::iter::once(said.kind).chain(said.more.iter().copied().map(Some));
+    let of = |organization| {
+        let first = &first;
+        kinds().map(move |kind| AuditRecord {
+            organization,
+            kind,
+            ..first.clone()
+        })
     };
-    Ok(logs.into_iter().map(of).collect())
+    Ok(logs.into_iter().flat_map(of).collect())
 }
 
 /// What the catalogue numbers among what happens to an account.

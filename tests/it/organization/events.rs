@@ -191,6 +191,26 @@ async fn the_log_is_read_by_who_may_and_is_not_there_for_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_rule_about_collections_that_is_switched_is_told_by_its_number() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("log-rules").await;
+    let organization = anns.found(&ann, "Ruled").await;
+    let switch = async |creation: bool, items: bool, admins: bool| {
+        let rules = json!({
+            "limitCollectionCreation": creation, "limitCollectionDeletion": false, "limitItemDeletion": items,
+            "allowAdminAccessToAllCollectionItems": admins,
+        });
+        anns.put(&organization.path("collection-management"), &rules).await.ok();
+    };
+    switch(true, true, false).await;
+    switch(true, false, true).await;
+    let told = types(&all(&anns, &organization.path("events")).await);
+    let mut rules: Vec<_> = told.into_iter().filter(|kind| (1600..1620).contains(kind)).collect();
+    rules.sort_unstable();
+    assert_eq!(rules, [1610, 1614, 1615, 1616, 1617]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_miss_nothing_and_repeat_nothing_while_others_write() {
     let server = Server::shared().await;
     let (ann, anns) = server.member("log-pages").await;

@@ -48,7 +48,7 @@ struct Asked {
     member_id: Option<String>,
 }
 
-fn value<T: FromStr>(name: &str, text: Option<&str>) -> Answer<Option<T>> {
+pub(crate) fn value<T: FromStr>(name: &str, text: Option<&str>) -> Answer<Option<T>> {
     let text = text.filter(|text| !text.is_empty());
     let read = |text: &str| {
         text.parse()

@@ -1,6 +1,7 @@
 //! `POST /connect/token`: signing in by password or API key, and staying signed in.
 
 mod api_key;
+mod organization;
 mod password;
 mod refresh;
 
@@ -47,6 +48,9 @@ async fn token(
     let members = match form.get("grant_type") {
         None => Err(TokenError::INVALID_REQUEST),
         Some("password") => password::sign_in(&app, &anyone, &form).await,
+        Some("client_credentials") if organization::is_meant(&form) => {
+            organization::sign_in(&app, &anyone, &form).await
+        }
         Some("client_credentials") => api_key::sign_in(&app, &anyone, &form).await,
         Some("refresh_token") => refresh::go_on(&app, &form).await,
         Some(_) => Err(TokenError::UNSUPPORTED_GRANT),

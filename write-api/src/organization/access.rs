@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The most collections, groups or members one request may name.
-pub(super) const MAX_NAMED: usize = 20_000;
+pub(crate) const MAX_NAMED: usize = 20_000;
 
 /// `SelectionReadOnlyRequestModel`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     id: Uuid,
     #[serde(default)]
     read_only: bool,
@@ -52,7 +52,7 @@ fn bounded(field: &str, count: usize, checks: &mut Checks) {
 }
 
 /// Rights by collection.
-pub(super) fn collections(
+pub(crate) fn collections(
     field: &str,
     selections: Option<Vec<Selection>>,
     checks: &mut Checks,
@@ -66,7 +66,7 @@ pub(super) fn collections(
 }
 
 /// Rights of members and groups; `None` if neither is said.
-pub(super) fn grants(
+pub(crate) fn grants(
     users: Option<Vec<Selection>>,
     groups: Option<Vec<Selection>>,
     checks: &mut Checks,
@@ -94,7 +94,7 @@ pub(super) fn grants(
 }
 
 /// A role that must be there.
-pub(super) fn role(number: Option<i64>, permissions: Option<Permissions>, checks: &mut Checks) -> Role {
+pub(crate) fn role(number: Option<i64>, permissions: Option<Permissions>, checks: &mut Checks) -> Role {
     let role = number.and_then(|number| Role::from_number(number, permissions.unwrap_or_default()));
     role.unwrap_or_else(|| {
         checks.wrong("Type", "The Type field is required and must be a role that exists.");

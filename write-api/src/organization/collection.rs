@@ -12,7 +12,7 @@ use commands::{
     vault::bulk::Bulk,
 };
 use domain::{
-    id::{CollectionId, OrganizationId},
+    id::{CollectionId, OrganizationId, UserId},
     organization::grant::{Grantee, Rights},
 };
 use projections::sync::shared;
@@ -87,8 +87,8 @@ async fn create(
 }
 
 /// Who has rights in a collection by the read models.
-async fn present(app: &WriteApi, caller: &Caller, id: CollectionId) -> Answer<BTreeMap<Grantee, Rights>> {
-    let pool = app.read.fresh(caller.id).await?;
+pub(crate) async fn present(app: &WriteApi, asking: UserId, id: CollectionId) -> Answer<BTreeMap<Grantee, Rights>> {
+    let pool = app.read.fresh(asking).await?;
     let rows = shared::grants_in(pool, id).await.map_err(unavailable)?;
     Ok(rows.into_iter().map(|row| (row.to, row.rights)).collect())
 }
@@ -111,7 +111,7 @@ async fn update(
         collection: ids.1,
         name,
         external_id: Some(external_id),
-        present: present(&app, &caller, ids.1).await?,
+        present: present(&app, caller.id, ids.1).await?,
         grants,
     };
     app.change_in(&caller, ids.0, &command).await?;

@@ -12,7 +12,7 @@ use commands::{
     vault::bulk::Bulk,
 };
 use domain::{
-    id::{GroupId, MembershipId, OrganizationId},
+    id::{GroupId, MembershipId, OrganizationId, UserId},
     organization::grant::Grantee,
 };
 use projections::sync::shared;
@@ -36,7 +36,7 @@ pub fn routes() -> Routes<WriteApi> {
 }
 
 /// The most characters of a name.
-const MAX_NAME: usize = 100;
+pub(crate) const MAX_NAME: usize = 100;
 
 /// `GroupRequestModel`.
 #[derive(Debug, Deserialize)]
@@ -91,8 +91,8 @@ async fn create(
 }
 
 /// What a group consists of by the read models.
-async fn present(app: &WriteApi, caller: &Caller, group: GroupId) -> Answer<Contents> {
-    let pool = app.read.fresh(caller.id).await?;
+pub(crate) async fn present(app: &WriteApi, asking: UserId, group: GroupId) -> Answer<Contents> {
+    let pool = app.read.fresh(asking).await?;
     let grants = shared::grants_to(pool, Grantee::Group(group))
         .await
         .map_err(unavailable)?;
@@ -117,7 +117,7 @@ async fn update(
         group: ids.1,
         name: checks.required("Name", request.name, MAX_NAME),
         external_id: checks.text("ExternalId", request.external_id, MAX_EXTERNAL_ID),
-        present: present(&app, &caller, ids.1).await?,
+        present: present(&app, caller.id, ids.1).await?,
         collections: collections("Collections", request.collections, &mut checks),
         members: members(request.users, &mut checks),
     };

@@ -2,7 +2,7 @@
 
 mod bulk;
 mod join;
-mod rules;
+pub(crate) mod rules;
 
 use super::access::{Selection, collections, role};
 use crate::{WriteApi, account::check::Checks};
@@ -100,12 +100,12 @@ async fn confirm_one(
     own_collection: Option<EncString>,
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
-    let rules = rules::of(app, caller, organization).await?;
+    let rules = rules::of(app, caller.id, organization).await?;
     let command = ConfirmMember {
         by,
         membership,
         key,
-        forbidden: rules.forbids_member(app, caller, membership).await?,
+        forbidden: rules.forbids_member(app, caller.id, membership).await?,
         own_collection: own_collection
             .filter(|_| rules.data_ownership)
             .map(|name| (CollectionId(app.executor.new_id()), name)),
@@ -155,6 +155,7 @@ async fn change(
         membership: ids.1,
         role,
         secrets_manager: request.access_secrets_manager,
+        external_id: None,
         present: Access {
             collections: grants.into_iter().map(|row| (row.collection, row.rights)).collect(),
             groups: places.into_iter().map(|row| row.group).collect(),
@@ -227,11 +228,11 @@ async fn restore_one(
     membership: MembershipId,
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
-    let rules = rules::of(app, caller, organization).await?;
+    let rules = rules::of(app, caller.id, organization).await?;
     let command = RestoreMember {
         by,
         membership,
-        forbidden: rules.forbids_member(app, caller, membership).await?,
+        forbidden: rules.forbids_member(app, caller.id, membership).await?,
     };
     app.change_in(caller, organization, &command).await?;
     Ok(())

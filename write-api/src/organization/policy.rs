@@ -24,6 +24,18 @@ struct PolicyRequest {
     policy: Option<Box<PolicyRequest>>,
 }
 
+/// What a policy asks for, within bounds.
+pub(crate) fn checked_data(data: Option<Value>) -> Answer<Option<Value>> {
+    let data = data.filter(|data| !data.is_null());
+    if data
+        .as_ref()
+        .is_some_and(|data| !data.is_object() || data.to_string().len() > MAX_DATA)
+    {
+        return Err(Problem::field("Data", "Data is not an object, or too large."));
+    }
+    Ok(data)
+}
+
 /// `PUT /organizations/{id}/policies/{kind}`.
 async fn set(
     caller: Caller,
@@ -39,13 +51,7 @@ async fn set(
     let Some(enabled) = request.enabled else {
         return Err(Problem::field("Enabled", "The Enabled field is required."));
     };
-    let data = request.data.filter(|data| !data.is_null());
-    if data
-        .as_ref()
-        .is_some_and(|data| !data.is_object() || data.to_string().len() > MAX_DATA)
-    {
-        return Err(Problem::field("Data", "Data is not an object, or too large."));
-    }
+    let data = checked_data(request.data)?;
     let command = SetPolicy {
         by,
         kind: ids.1,

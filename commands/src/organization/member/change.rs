@@ -39,6 +39,8 @@ pub struct ChangeMember {
     pub role: Role,
     /// Whether they may use Secrets Manager now.
     pub secrets_manager: bool,
+    /// What a directory calls them now; `None` leaves it.
+    pub external_id: Option<Option<String>>,
     /// What the member has.
     pub present: Present,
     /// Rights in collections from now on.
@@ -84,17 +86,23 @@ impl Transaction for ChangeMember {
         let named: Vec<_> = self.collections.iter().flatten().map(|(id, _)| *id).collect();
         let groups: Vec<_> = self.groups.iter().flatten().copied().collect();
         check_references(unit, organization, &named, &groups).await?;
+        let mut events = Vec::new();
+        let mut at = unit.now_for(&loaded);
+        if let Some(external_id) = self.external_id.clone().filter(|wanted| *wanted != live.external_id) {
+            events.push(MembershipEvent::ExternalIdChanged { external_id, at });
+            at = at.next(at);
+        }
         if (live.role, live.secrets_manager) != (self.role, self.secrets_manager) {
             if live.stage == Stage::Confirmed && !live.revoked {
                 keep_owners(unit, organization, self.membership, self.role == Role::Owner).await?;
             }
-            let event = MembershipEvent::RoleChanged {
+            events.push(MembershipEvent::RoleChanged {
                 role: self.role,
                 secrets_manager: self.secrets_manager,
-                at: unit.now_for(&loaded),
-            };
-            unit.append(loaded, vec![event]);
+                at,
+            });
         }
+        unit.append(loaded, events);
         if let Some(wanted) = &self.collections {
             self.grant(unit, wanted).await?;
         }

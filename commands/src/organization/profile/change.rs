@@ -104,6 +104,7 @@ impl Command for ChangeCollectionSettings {
         }
         Ok(vec![OrganizationEvent::CollectionSettingsChanged {
             settings: self.settings,
+            before: Some(live.settings),
             at: now,
         }])
     }

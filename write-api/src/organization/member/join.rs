@@ -133,7 +133,7 @@ async fn accept(
         None => None,
     };
     checks.done()?;
-    let rules = rules::of(&app, &caller, ids.0).await?;
+    let rules = rules::of(&app, caller.id, ids.0).await?;
     if rules.enrolls && recovery.is_none() {
         return Err(Problem::bad_request(
             "Reset Password Key is required for this organization.",
@@ -144,7 +144,7 @@ async fn accept(
         membership: ids.1,
         user: caller.id,
         invited,
-        forbidden: rules.forbids(&app, &caller, caller.id).await?,
+        forbidden: rules.forbids(&app, caller.id, caller.id).await?,
         recovery: recovery.filter(|_| rules.enrolls),
     };
     app.change_in(&caller, ids.0, &command).await?;

@@ -8,11 +8,11 @@ use domain::{
 use projections::sync::shared;
 use read_api::unavailable;
 use serde_json::Value;
-use web::{Answer, Caller};
+use web::Answer;
 
 /// Policies that the server itself holds members to.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     organization: Option<OrganizationId>,
     two_factor: bool,
     single_organization: bool,
@@ -23,8 +23,8 @@ pub(super) struct Rules {
 }
 
 /// The rules of an organization.
-pub(super) async fn of(app: &WriteApi, caller: &Caller, organization: OrganizationId) -> Answer<Rules> {
-    let pool = app.read.fresh(caller.id).await?;
+pub(crate) async fn of(app: &WriteApi, asking: UserId, organization: OrganizationId) -> Answer<Rules> {
+    let pool = app.read.fresh(asking).await?;
     let policies = shared::policies_of(pool, &[organization]).await.map_err(unavailable)?;
     let on = |kind: Enforced| {
         policies
@@ -54,27 +54,27 @@ impl Rules {
     pub async fn forbids_member(
         &self,
         app: &WriteApi,
-        caller: &Caller,
+        asking: UserId,
         membership: MembershipId,
     ) -> Answer<Option<&'static str>> {
-        let pool = app.read.fresh(caller.id).await?;
+        let pool = app.read.fresh(asking).await?;
         let row = shared::membership(pool, membership).await.map_err(unavailable)?;
         match row.and_then(|row| row.user) {
-            Some(user) => self.forbids(app, caller, user).await,
+            Some(user) => self.forbids(app, asking, user).await,
             None => Ok(None),
         }
     }
 
     /// What forbids `user` to be a member here, if anything does: a rule of this organization, or one of another that
     /// the person is in.
-    pub async fn forbids(&self, app: &WriteApi, caller: &Caller, user: UserId) -> Answer<Option<&'static str>> {
+    pub async fn forbids(&self, app: &WriteApi, asking: UserId, user: UserId) -> Answer<Option<&'static str>> {
         if self.two_factor {
             // no account has a second factor yet
             return Ok(Some(
                 "You cannot join this organization until you enable two-step login on your user account.",
             ));
         }
-        let pool = app.read.fresh(caller.id).await?;
+        let pool = app.read.fresh(asking).await?;
         let memberships = shared::memberships_of(pool, user).await.map_err(unavailable)?;
         let others: Vec<_> = memberships
             .iter()

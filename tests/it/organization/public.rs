@@ -1,0 +1,453 @@
+//! The public API: an organization by its API key.
+
+use super::{accept, join};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tests::client::organization::Organization;
+use tests::client::vault::id;
+use tests::client::{Account, Answer, Client};
+use tests::server::Server;
+use tests::shape::assert_shape;
+
+/// Signs in with this key, whatever the answer.
+async fn try_key(client: &Client, organization: &str, secret: &str, scope: &str) -> Answer {
+    let named = format!("organization.{organization}");
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", named.as_str()),
+        ("client_secret", secret),
+        ("scope", scope),
+    ];
+    client.token(&fields).await
+}
+
+async fn key(owner: &Client, account: &Account, organization: &Organization, rest: &str) -> String {
+    let secret = json!({"masterPasswordHash": account.password_hash()});
+    let answer = owner.post(&organization.path(rest), &secret).await.ok();
+    answer["apiKey"].as_str().unwrap().to_owned()
+}
+
+/// An organization, its owner, and a client that acts for it.
+async fn founded(server: &Server, name: &str) -> (Account, Client, Organization, Client) {
+    let (ann, anns) = server.member(name).await;
+    let organization = anns.found(&ann, "Public").await;
+    let secret = key(&anns, &ann, &organization, "api-key").await;
+    let answer = try_key(&server.client(), &organization.id, &secret, "api.organization")
+        .await
+        .ok();
+    let named: BTreeSet<_> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        named,
+        BTreeSet::from(["access_token", "expires_in", "scope", "token_type"])
+    );
+    let public = server
+        .client()
+        .with_access_token(answer["access_token"].as_str().unwrap());
+    (ann, anns, organization, public)
+}
+
+/// `{object, message, errors}`.
+fn refused(answer: &Answer, status: u16, words: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    let told: Value = serde_json::from_str(&answer.text).unwrap();
+    let named: BTreeSet<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(named, BTreeSet::from(["errors", "message", "object"]), "{told}");
+    assert!(told.to_string().contains(words), "{told}");
+}
+
+fn shaped(model: &str, list: &Value) -> Vec<Value> {
+    assert_eq!(list["object"], "list");
+    assert_eq!(list.as_object().unwrap().len(), 2, "{list}");
+    let data = list["data"].as_array().unwrap();
+    data.iter().for_each(|one| assert_shape(model, one));
+    data.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_an_organization_opens_its_public_api_and_nothing_else() {
+    let server = Server::shared().await;
+    let (ann, anns, organization, public) = founded(server, "public-key").await;
+    let secret = key(&anns, &ann, &organization, "api-key").await;
+    let client = server.client();
+    for (id, secret, scope) in [
+        (organization.id.as_str(), "wrong", "api.organization"),
+        (organization.id.as_str(), "", "api.organization"),
+        (organization.id.as_str(), secret.as_str(), "api"),
+        (organization.id.as_str(), secret.as_str(), "api.organization api"),
+        (organization.id.as_str(), secret.as_str(), ""),
+        (
+            "00000000-0000-0000-0000-000000000001",
+            secret.as_str(),
+            "api.organization",
+        ),
+        ("no id", secret.as_str(), "api.organization"),
+    ] {
+        assert_eq!(try_key(&client, id, secret, scope).await.status, 400);
+    }
+    public.get("/api/public/members").await.ok();
+    for path in [
+        "/api/sync",
+        "/api/accounts/profile",
+        "/api/organizations",
+        &organization.path("users"),
+    ] {
+        assert_eq!(public.get(path).await.status, 401, "{path}");
+    }
+    for other in [&anns, &server.client()] {
+        refused(&other.get("/api/public/members").await, 401, "Unauthorized");
+    }
+    // another key ends what was got with this one
+    let rotated = key(&anns, &ann, &organization, "rotate-api-key").await;
+    assert_ne!(rotated, secret);
+    refused(&public.get("/api/public/members").await, 401, "Unauthorized");
+    assert_eq!(
+        try_key(&client, &organization.id, &secret, "api.organization")
+            .await
+            .status,
+        400
+    );
+    try_key(&client, &organization.id, &rotated, "api.organization")
+        .await
+        .ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_groups_collections_and_policies_are_managed() {
+    let server = Server::shared().await;
+    let (ann, anns, organization, public) = founded(server, "public-manage").await;
+    let collection = anns.make_collection(&organization, "Second", &[]).await;
+
+    let group = json!({"name": "Ops", "externalId": "g-1", "collections": [{"id": collection, "readOnly": true}]});
+    let group = public.post("/api/public/groups", &group).await.ok();
+    assert_shape("Public.GroupResponseModel", &group);
+    assert_eq!(
+        group["collections"][0],
+        json!({"id": collection, "readOnly": true, "hidePasswords": false, "manage": false})
+    );
+    let group = id(&group);
+
+    let (ben, bens) = server.member("public-ben").await;
+    let body = json!({
+        "email": ben.email, "type": 2, "externalId": "m-1", "groups": [group],
+        "collections": [{"id": organization.collection, "readOnly": false, "hidePasswords": true}],
+    });
+    let member = public.post("/api/public/members", &body).await.ok();
+    assert_shape("Public.MemberResponseModel", &member);
+    assert_eq!(
+        (&member["status"], &member["externalId"], &member["email"]),
+        (&json!(0), &json!("m-1"), &json!(ben.email))
+    );
+    let path = format!("/api/public/members/{}", id(&member));
+    public.post(&format!("{path}/reinvite"), &json!({})).await.ok_empty();
+    accept(server, &bens, &organization, &ben, &member).await;
+    anns.confirm(&organization, &anns.membership(&organization, &ben.email).await)
+        .await;
+    assert_eq!(bens.sync().await["collections"].as_array().unwrap().len(), 2);
+
+    let members = shaped(
+        "Public.MemberResponseModel",
+        &public.get("/api/public/members").await.ok(),
+    );
+    assert_eq!(members.len(), 2);
+    assert_eq!(public.get(&format!("{path}/group-ids")).await.ok(), json!([group]));
+    public
+        .put(&format!("{path}/group-ids"), &json!({"groupIds": []}))
+        .await
+        .ok_empty();
+    assert_eq!(bens.sync().await["collections"].as_array().unwrap().len(), 1);
+    let ids = format!("/api/public/groups/{group}/member-ids");
+    public.put(&ids, &json!({"memberIds": [member["id"]]})).await.ok_empty();
+    assert_eq!(public.get(&ids).await.ok(), json!([member["id"]]));
+
+    let change = json!({"type": 4, "permissions": {"accessEventLogs": true}, "externalId": null, "collections": []});
+    let changed = public.put(&path, &change).await.ok();
+    assert_shape("Public.MemberResponseModel", &changed);
+    assert_eq!(
+        (&changed["type"], &changed["externalId"], &changed["collections"]),
+        (&json!(4), &Value::Null, &json!([]))
+    );
+    assert_eq!(changed["permissions"]["accessEventLogs"], true);
+    bens.get(&organization.path("events")).await.ok();
+
+    public.post(&format!("{path}/revoke"), &json!({})).await.ok_empty();
+    assert_eq!(bens.sync().await["profile"]["organizations"][0]["enabled"], Value::Null);
+    assert_eq!(public.get(&path).await.ok()["status"], -1);
+    public.post(&format!("{path}/restore"), &json!({})).await.ok_empty();
+    assert_eq!(public.get(&path).await.ok()["status"], 2);
+
+    let collections = shaped(
+        "Public.CollectionResponseModel",
+        &public.get("/api/public/collections").await.ok(),
+    );
+    assert_eq!(collections.len(), 2);
+    let set = json!({"externalId": "c-1", "groups": [{"id": group, "readOnly": false, "manage": true}]});
+    let one = public
+        .put(&format!("/api/public/collections/{collection}"), &set)
+        .await
+        .ok();
+    assert_shape("Public.CollectionResponseModel", &one);
+    assert_eq!(
+        (&one["externalId"], &one["groups"][0]["manage"]),
+        (&json!("c-1"), &json!(true))
+    );
+    public
+        .delete(&format!("/api/public/collections/{collection}"))
+        .await
+        .ok_empty();
+    refused(
+        &public.get(&format!("/api/public/collections/{collection}")).await,
+        404,
+        "not found",
+    );
+
+    let policy = public.get("/api/public/policies/1").await.ok();
+    assert_shape("Public.PolicyResponseModel", &policy);
+    assert_eq!(policy["enabled"], false);
+    let set = json!({"enabled": true, "data": {"minComplexity": 3}});
+    assert_eq!(
+        public.put("/api/public/policies/1", &set).await.ok()["data"]["minComplexity"],
+        3
+    );
+    assert_eq!(
+        shaped(
+            "Public.PolicyResponseModel",
+            &public.get("/api/public/policies").await.ok()
+        )
+        .len(),
+        1
+    );
+
+    let renamed = json!({"name": "Operations", "externalId": "g-1"});
+    assert_eq!(
+        public.put(&format!("/api/public/groups/{group}"), &renamed).await.ok()["name"],
+        "Operations"
+    );
+    public.delete(&format!("/api/public/groups/{group}")).await.ok_empty();
+    assert_eq!(
+        shaped(
+            "Public.GroupResponseModel",
+            &public.get("/api/public/groups").await.ok()
+        )
+        .len(),
+        0
+    );
+    public.delete(&path).await.ok_empty();
+    refused(&public.get(&path).await, 404, "not found");
+    let owner = id(&anns.membership(&organization, &ann.email).await);
+    refused(
+        &public.delete(&format!("/api/public/members/{owner}")).await,
+        400,
+        "owner",
+    );
+
+    let events = public.get("/api/public/events").await.ok();
+    let data = events["data"].as_array().unwrap();
+    data.iter()
+        .for_each(|event| assert_shape("Public.EventResponseModel", event));
+    let by_key = |kind: i64| {
+        data.iter()
+            .any(|event| event["type"] == kind && event["actingUserId"].is_null())
+    };
+    for kind in [1400, 1401, 1402, 1500, 1502, 1503, 1511, 1512, 1301, 1302, 1700, 1504] {
+        assert!(by_key(kind), "{kind} is not in {events}");
+    }
+    let log = anns.get(&organization.path("events?type=1503")).await.ok();
+    assert_eq!(log["data"][0]["systemUser"], 3);
+    refused(
+        &public.get("/api/public/events?start=2020-01-01&end=2022-01-01").await,
+        400,
+        "Date range must be < 367 days.",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_requests_and_things_of_others_are_refused_in_the_shape_of_the_public_api() {
+    let server = Server::shared().await;
+    let (_, _, organization, public) = founded(server, "public-bad").await;
+    let (ann, others, elsewhere, _) = founded(server, "public-other").await;
+    let member = id(&others.membership(&elsewhere, &ann.email).await);
+    let group = id(&others
+        .post(
+            &elsewhere.path("groups"),
+            &json!({"name": "theirs", "collections": [], "users": []}),
+        )
+        .await
+        .ok());
+    for path in [
+        format!("members/{member}"),
+        format!("members/{member}/group-ids"),
+        format!("groups/{group}"),
+        format!("groups/{group}/member-ids"),
+        format!("collections/{}", elsewhere.collection),
+        "members/no-id".to_owned(),
+        "policies/23".to_owned(),
+        "policies/x".to_owned(),
+    ] {
+        refused(&public.get(&format!("/api/public/{path}")).await, 404, "not found");
+    }
+    let role = json!({"type": 0});
+    refused(
+        &public.put(&format!("/api/public/members/{member}"), &role).await,
+        404,
+        "not found",
+    );
+    refused(
+        &public.delete(&format!("/api/public/members/{member}")).await,
+        404,
+        "not found",
+    );
+    refused(
+        &public.delete(&format!("/api/public/groups/{group}")).await,
+        404,
+        "not found",
+    );
+    for rest in ["revoke", "restore", "reinvite"] {
+        let answer = public
+            .post(&format!("/api/public/members/{member}/{rest}"), &json!({}))
+            .await;
+        refused(&answer, 404, "not found");
+    }
+    for (path, body) in [
+        ("members", json!({})),
+        ("members", json!({"email": "nobody", "type": 2})),
+        ("members", json!({"email": "a@example.com", "type": 9})),
+        (
+            "members",
+            json!({"email": "a@example.com", "type": 2, "collections": [{"id": elsewhere.collection}]}),
+        ),
+        (
+            "members",
+            json!({"email": "a@example.com", "type": 2, "groups": [group]}),
+        ),
+        ("groups", json!({"name": ""})),
+        ("groups", json!({"name": "x".repeat(101)})),
+        ("organization/import", json!({"members": [], "groups": []})),
+        (
+            "organization/import",
+            json!({"members": [{"externalId": "1"}], "overwriteExisting": false}),
+        ),
+    ] {
+        let answer = public.post(&format!("/api/public/{path}"), &body).await;
+        refused(&answer, 400, "");
+    }
+    assert_eq!(
+        public.get("/api/public/members").await.ok()["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1,
+        "{}",
+        organization.id
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_says_who_is_there_and_in_which_groups() {
+    let server = Server::shared().await;
+    let (ann, anns, organization, public) = founded(server, "directory").await;
+    let (ben, _, ben_id) = join(server, &anns, &organization, "directory-ben", 2, &[]).await;
+    let member = |external: &str, email: &str| json!({"externalId": external, "email": email, "deleted": false});
+    let import = async |members: Value, groups: Value, overwrite: bool| {
+        let body = json!({"members": members, "groups": groups, "overwriteExisting": overwrite, "largeImport": false});
+        public.post("/api/public/organization/import", &body).await
+    };
+    let [cid, dan] = ["cid", "dan"].map(|name| format!("{name}-{}@example.com", uuid::Uuid::new_v4()));
+    let members = json!([
+        member("b", &ben.email.to_uppercase()),
+        member("c", &cid),
+        member("d", &dan)
+    ]);
+    let groups = json!([
+        {"externalId": "g", "name": "Everybody", "memberExternalIds": ["b", "c", "nobody"]},
+        {"externalId": "h", "name": "Nobody", "memberExternalIds": []},
+    ]);
+    for _ in 0..2 {
+        import(members.clone(), groups.clone(), false).await.ok_empty();
+        let there = shaped(
+            "Public.MemberResponseModel",
+            &public.get("/api/public/members").await.ok(),
+        );
+        let named: BTreeSet<_> = there
+            .iter()
+            .map(|one| (one["email"].as_str().unwrap(), one["externalId"].as_str()))
+            .collect();
+        let expected = [
+            (ann.email.as_str(), None),
+            (ben.email.as_str(), Some("b")),
+            (cid.as_str(), Some("c")),
+            (dan.as_str(), Some("d")),
+        ];
+        assert_eq!(named, BTreeSet::from(expected));
+        let groups = shaped(
+            "Public.GroupResponseModel",
+            &public.get("/api/public/groups").await.ok(),
+        );
+        assert_eq!(groups.len(), 2, "the same again changes nothing");
+        let everybody = groups.iter().find(|group| group["externalId"] == "g").unwrap();
+        let inside = public
+            .get(&format!("/api/public/groups/{}/member-ids", id(everybody)))
+            .await
+            .ok();
+        assert_eq!(inside.as_array().unwrap().len(), 2);
+    }
+    // who was revoked is not restored by being there
+    anns.put_empty(&organization.path(&format!("users/{ben_id}/revoke")))
+        .await
+        .ok_empty();
+    let gone = json!([member("b", &ben.email), {"externalId": "c", "deleted": true}]);
+    let renamed = json!([{"externalId": "g", "name": "Some", "memberExternalIds": ["b"]}]);
+    import(gone, renamed, false).await.ok_empty();
+    let there = shaped(
+        "Public.MemberResponseModel",
+        &public.get("/api/public/members").await.ok(),
+    );
+    let emails: BTreeSet<_> = there.iter().map(|one| one["email"].as_str().unwrap()).collect();
+    assert_eq!(
+        emails,
+        BTreeSet::from([ann.email.as_str(), ben.email.as_str(), dan.as_str()])
+    );
+    let bens = there.iter().find(|one| one["email"] == ben.email.as_str()).unwrap();
+    assert_eq!(bens["status"], -1);
+    // what the directory does not name is gone if it is to overwrite; the owner is not
+    import(json!([member("e", &cid)]), json!([]), true).await.ok_empty();
+    let there = shaped(
+        "Public.MemberResponseModel",
+        &public.get("/api/public/members").await.ok(),
+    );
+    let emails: BTreeSet<_> = there.iter().map(|one| one["email"].as_str().unwrap()).collect();
+    assert_eq!(emails, BTreeSet::from([ann.email.as_str(), cid.as_str()]));
+    let many: Vec<_> = (0..2_001)
+        .map(|n| member(&n.to_string(), &format!("{n}@example.com")))
+        .collect();
+    refused(&import(json!(many), json!([]), false).await, 400, "this much data");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_describes_every_route_that_there_is() {
+    let server = Server::shared().await;
+    let (_, _, organization, public) = founded(server, "specs").await;
+    let document = server.client().get("/api/specs").await.ok();
+    assert_eq!(
+        document,
+        server.client().get("/api/specs/public/swagger.json").await.ok()
+    );
+    assert_eq!(document["servers"][0]["url"], format!("{}/api", server.https_url));
+    let mut described = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let path = path.replace("{id}", &organization.collection).replace("{type}", "1");
+            let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let request = public.request(method.clone(), &format!("/api{path}")).json(&json!({}));
+            let answer = public.send(request).await;
+            assert_ne!(answer.status, 405, "{method} {path}");
+            // a route that is not there answers without a body
+            assert!(
+                answer.status == 200 || answer.text.contains("\"object\":\"error\""),
+                "{method} {path}: {}",
+                answer.text
+            );
+            described += 1;
+        }
+    }
+    assert_eq!(described, 26);
+}

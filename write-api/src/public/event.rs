@@ -1,0 +1,69 @@
+//! `/public/events`.
+
+use super::OrganizationCaller;
+use crate::{WriteApi, event::log::value};
+use axum::{
+    Json,
+    extract::{Query, State},
+};
+use commands::account::log::RecordAuditRead;
+use projections::audit::read::{Filter, Log};
+use read_api::event::{Window, render_public};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use web::{Answer, List, Routes};
+
+/// The routes.
+pub fn routes() -> Routes<WriteApi> {
+    Routes::new().get("/public/events", all)
+}
+
+/// `Public.EventFilterRequestModel`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Asked {
+    start: Option<String>,
+    end: Option<String>,
+    acting_user_id: Option<String>,
+    item_id: Option<String>,
+    secret_id: Option<String>,
+    project_id: Option<String>,
+    continuation_token: Option<String>,
+}
+
+/// `GET /public/events`: as those of people, [`crate::event::log`]. There are no secrets and projects, and so no events of any.
+async fn all(
+    caller: OrganizationCaller,
+    State(app): State<WriteApi>,
+    Query(asked): Query<Asked>,
+) -> Answer<Json<List<Value>>> {
+    let range = (asked.start.as_deref(), asked.end.as_deref());
+    let window = Window::of(
+        range,
+        asked.continuation_token.as_deref(),
+        app.executor.now(),
+        "Date range must be < 367 days.",
+    )?;
+    let filter = Filter {
+        acting_user: value("actingUserId", asked.acting_user_id.as_deref())?,
+        cipher: value("itemId", asked.item_id.as_deref())?,
+        ..Filter::default()
+    };
+    if asked.secret_id.is_some() || asked.project_id.is_some() {
+        return Ok(Json(List::of(Vec::new())));
+    }
+    if window.cursor.is_none() {
+        let read = RecordAuditRead {
+            by: caller.asking(),
+            organization: Some(caller.id),
+            asked: json!({
+                "start": window.start.iso(), "end": window.end.iso(),
+                "actingUserId": filter.acting_user, "cipherId": filter.cipher,
+            }),
+        };
+        app.executor.transact(&caller.context(&app), &read).await?;
+    }
+    let log = Log::Organization(caller.id);
+    let events = app.read.events(caller.asking(), log, filter, &window, render_public);
+    Ok(Json(events.await?))
+}
