@@ -231,14 +231,15 @@ impl Executor {
             .collect())
     }
 
-    /// All events of streams, personal data opened.
-    pub(crate) async fn stored(&self, streams: &[(StreamName, u64)]) -> Result<Vec<Vec<StoredEvent>>, LoadError> {
-        let read = self.store.read_streams(streams).await?;
-        let mut opened = Vec::with_capacity(read.len());
-        for events in read {
-            opened.push(self.seal.open(events).await?);
-        }
-        Ok(opened)
+    /// At most `max` events of a stream from revision `from` on, personal data opened.
+    pub(crate) async fn stored(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<StoredEvent>, LoadError> {
+        let read = self.store.read_stream(stream, from, max).await?;
+        Ok(self.seal.open(read).await?)
     }
 
     /// Carries out a command about one thing: the state after it, and where its events lie.

@@ -64,7 +64,7 @@ pub enum ActivityEvent {
         /// When.
         at: Timestamp,
     },
-    /// A log was looked at: its first page was asked for.
+    /// A log was looked at: a page of it, or what there was at a moment.
     #[serde(rename = "AuditLogRead")]
     AuditLogRead {
         /// Whose; none: the person's own, or that of an item of theirs.

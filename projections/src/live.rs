@@ -104,6 +104,7 @@ pub struct Live {
     /// This process owns the projector, so what is remembered is all there is.
     owner: AtomicBool,
     generation: AtomicU64,
+    late: AtomicU64,
     /// Numbers of [`LoadTicket`]s.
     tickets: AtomicU64,
     users: Mutex<LruCache<UserId, Known>>,
@@ -133,6 +134,7 @@ impl Live {
             wanted: Notify::new(),
             owner: AtomicBool::new(false),
             generation: AtomicU64::new(0),
+            late: AtomicU64::new(0),
             tickets: AtomicU64::new(0),
             users: lru(USERS),
             organizations: lru(USERS),
@@ -148,9 +150,15 @@ impl Live {
         *self.position.borrow()
     }
 
-    /// The generation that is read from; bodies made from another one are void.
+    /// The generation that is read from, and how often something came late into it: bodies made from another one are void.
     pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        let late = self.late.load(Ordering::Acquire) << 32;
+        late | self.generation.load(Ordering::Acquire)
+    }
+
+    /// An event that was parked was applied: what it changed may look older than what is known.
+    pub(crate) fn came_late(&self) {
+        self.late.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Waits until the read models have passed `position`: `false` if they have not within `limit`.

@@ -355,6 +355,9 @@ impl Runner {
                         .map_err(ApplyError::into_run)?;
                     tx.commit().await?;
                     self.projector.published(changes, owned.generation.position);
+                    if let Some(live) = &self.live {
+                        live.came_late();
+                    }
                 }
                 Err(error) => {
                     tx.rollback().await?;

@@ -8,11 +8,10 @@ use domain::{
 use projections::{
     audit::{
         read::{self, Cursor, Filter, Log, Order},
-        record::AuditRecord,
+        record::{AuditRecord, REFUSED_LOGINS},
     },
     sync::{
         cipher::Holder,
-        read::ciphers,
         shared::{self, About},
     },
 };
@@ -117,6 +116,15 @@ impl ReadApi {
         let more = found.len() as i64 > PAGE;
         found.truncate(PAGE as usize);
         let next = found.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
+        // an event of a membership names it; whose it is, the read models know
+        let of = |record: &AuditRecord| record.membership.filter(|_| record.user.is_none());
+        let unnamed: Vec<_> = found.iter().filter_map(|(_, record)| of(record)).collect();
+        if !unnamed.is_empty() {
+            let users = shared::users_of(pool, &unnamed).await.map_err(unavailable)?;
+            for (_, record) in &mut found {
+                record.user = record.user.or_else(|| users.get(&record.membership?).copied());
+            }
+        }
         Ok(List::page(
             found.iter().map(|(_, record)| render(record)).collect(),
             next,
@@ -129,25 +137,23 @@ impl ReadApi {
     /// 503 if the database cannot be asked.
     pub async fn readable(&self, user: UserId, ids: &[CipherId]) -> Answer<HashMap<CipherId, Option<OrganizationId>>> {
         let pool = self.fresh(user).await?;
-        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-        let rows = ciphers(pool, &ids).await.map_err(unavailable)?;
+        let rows = shared::whereabouts(pool, ids).await.map_err(unavailable)?;
         let mut readable = HashMap::new();
         let mut shared_in: HashMap<OrganizationId, Vec<_>> = HashMap::new();
-        for (id, row) in &rows {
-            match row.owner {
+        for (id, owner, collections) in rows {
+            match owner {
                 Holder::Person(owner) if owner == user => {
-                    readable.insert(*id, None);
+                    readable.insert(id, None);
                 }
                 Holder::Person(_) => {}
-                Holder::Organization(organization) => shared_in.entry(organization).or_default().push((*id, row)),
+                Holder::Organization(organization) => {
+                    shared_in.entry(organization).or_default().push((id, collections));
+                }
             }
         }
         let mut connection = pool.acquire().await.map_err(unavailable)?;
         for (organization, items) in shared_in {
-            let collections: HashSet<_> = items
-                .iter()
-                .flat_map(|(_, row)| row.collections.iter().copied())
-                .collect();
+            let collections: HashSet<_> = items.iter().flat_map(|(_, within)| within.iter().copied()).collect();
             let collections: Vec<_> = collections.into_iter().collect();
             let about = About::Collections(&collections);
             let standing = shared::standing(&mut connection, user, organization, about).await;
@@ -158,13 +164,8 @@ impl ReadApi {
                 .await
                 .map_err(unavailable)?;
             let there: HashSet<_> = there.into_iter().map(|(id, _)| id).collect();
-            for (id, row) in items {
-                let left: Vec<_> = row
-                    .collections
-                    .iter()
-                    .copied()
-                    .filter(|id| there.contains(id))
-                    .collect();
+            for (id, within) in items {
+                let left: Vec<_> = within.iter().copied().filter(|id| there.contains(id)).collect();
                 let (mine, administered) = (standing.over_item(&left), standing.over_item_as_admin(&left));
                 if mine.read || administered.read {
                     readable.insert(id, Some(organization));
@@ -187,10 +188,10 @@ fn device_type(record: &AuditRecord) -> Option<u8> {
     record.device_type.or(record.system_user.map(|_| SERVER))
 }
 
-/// Whom an event is about, where it is about a person.
-fn about(record: &AuditRecord) -> Option<UserId> {
-    let of_user = record.kind.is_some_and(|kind| (1000..1100).contains(&kind));
-    record.user.filter(|_| of_user || record.organization.is_none())
+/// Who acted, as the catalogue has it: see [`REFUSED_LOGINS`].
+fn acting(record: &AuditRecord) -> Option<UserId> {
+    let refused = record.kind.is_some_and(|kind| REFUSED_LOGINS.contains(&kind));
+    record.acting_user.or(record.user.filter(|_| refused))
 }
 
 /// `EventResponseModel`. What is not known of a text is empty, for the catalogue allows no null there.
@@ -198,7 +199,7 @@ pub fn render(record: &AuditRecord) -> Value {
     json!({
         "object": "event",
         "type": record.kind,
-        "userId": about(record),
+        "userId": record.user,
         "organizationId": record.organization,
         "providerId": null,
         "cipherId": record.cipher,
@@ -208,7 +209,7 @@ pub fn render(record: &AuditRecord) -> Value {
         "organizationUserId": record.membership,
         "providerUserId": null,
         "providerOrganizationId": null,
-        "actingUserId": record.acting_user,
+        "actingUserId": acting(record),
         "installationId": null,
         "date": recorded(record),
         "deviceType": device_type(record),
@@ -233,7 +234,7 @@ pub fn render_public(record: &AuditRecord) -> Value {
         "groupId": record.group,
         "policyId": record.policy,
         "memberId": record.membership,
-        "actingUserId": record.acting_user,
+        "actingUserId": acting(record),
         "installationId": null,
         "date": recorded(record),
         "device": device_type(record),

@@ -5,6 +5,7 @@ use crate::execute::{ExecuteError, Transaction, Unit};
 use domain::{
     activity::{Activity, ActivityEvent},
     id::{CipherId, OrganizationId, UserId},
+    organization::moment::Owner,
     time::Timestamp,
 };
 
@@ -31,27 +32,31 @@ impl Transaction for RecordAuditExport {
     }
 }
 
-/// Notes that the log of an organization was written out by who runs the server.
+/// Notes that who runs the server wrote out a log, or what there was at a moment.
 #[derive(Debug, Clone)]
-pub struct RecordOrganizationAuditExport {
-    /// Whose log.
-    pub organization: OrganizationId,
-    /// How many records.
-    pub records: u64,
+pub struct RecordAuditLook {
+    /// In whose log it is noted: an organization's, or a person's.
+    pub log: Owner,
+    /// What was written out.
+    pub asked: serde_json::Value,
 }
 
-impl Transaction for RecordOrganizationAuditExport {
+impl Transaction for RecordAuditLook {
     type Output = ();
     type Error = AccountError;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
+        let (stream, organization) = match self.log {
+            Owner::Person(user) => (user, None),
+            // nobody in particular did it
+            Owner::Organization(id) => (UserId(id.0), Some(id)),
+        };
         let read = ActivityEvent::AuditLogRead {
-            organization: Some(self.organization),
-            asked: serde_json::json!({ "exported": self.records }),
+            organization,
+            asked: self.asked.clone(),
             at: unit.now(),
         };
-        // nobody in particular did it
-        unit.record::<Activity>(UserId(self.organization.0), &read);
+        unit.record::<Activity>(stream, &read);
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ use domain::{
     organization::{
         access::Standing,
         membership::{LiveMembership, Membership},
+        place::Place,
         profile::{Organization, OrganizationEvent},
         role::Role,
     },
@@ -63,7 +64,17 @@ fn check_appointment(by: &Standing, present: Option<Role>, wanted: Option<Role>)
     )
 }
 
-/// Keeps the organization's list of owners in step with a membership that is an owner from now on, or no longer. Refuses
+/// Whether a place can be taken: nobody's, or that of a membership that is over. A store that appends to one stream at a time may
+/// have let it end while somebody accepted it.
+async fn is_free(unit: &mut Unit<'_>, place: Place) -> Result<bool, Stop> {
+    match place {
+        Place::Free => Ok(true),
+        Place::Taken(by) => Ok(unit.load::<Membership>(by).await?.state == Membership::Ended),
+    }
+}
+
+/// Keeps the organization's list of owners in step with a membership that is an owner from now on, or no longer. To be called
+/// behind the change of a membership that becomes one, and before that of one that ceases to be. Refuses
 /// to leave it without one: the list is changed at the revision it was read at, so that two owners who go at the same
 /// moment cannot both.
 async fn keep_owners(
@@ -82,11 +93,10 @@ async fn keep_owners(
     }
     must(owner || live.owners.len() > 1, OrganizationError::LastOwner)?;
     let at = unit.now_for(&loaded);
-    let event = if owner {
-        OrganizationEvent::OwnerAdded { membership, at }
+    if owner {
+        unit.follow(loaded, vec![OrganizationEvent::OwnerAdded { membership, at }]);
     } else {
-        OrganizationEvent::OwnerRemoved { membership, at }
-    };
-    unit.append(loaded, vec![event]);
+        unit.append(loaded, vec![OrganizationEvent::OwnerRemoved { membership, at }]);
+    }
     Ok(())
 }

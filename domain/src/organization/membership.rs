@@ -176,6 +176,9 @@ pub enum MembershipEvent {
     Ended {
         /// How.
         how: Ending,
+        /// Whose it was, if that was known; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
         /// When.
         at: Timestamp,
     },

@@ -13,7 +13,7 @@ use super::{
     role::Role,
 };
 use crate::{
-    event::{Aggregate, DecodeError, DomainEvent, Position, StoredEvent},
+    event::{Aggregate, DecodeError, DomainEvent, StoredEvent},
     id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     vault::cipher::{Cipher, CipherEvent},
 };
@@ -48,8 +48,6 @@ pub struct Item {
     collections: Vec<CollectionId>,
     /// Whether it is in the trash.
     pub trashed: bool,
-    /// Where it came into the organization.
-    since: Position,
 }
 
 /// How somebody can read an item.
@@ -84,7 +82,6 @@ pub struct Moment {
     organization: OrganizationId,
     /// `None`: it was not there.
     settings: Option<CollectionSettings>,
-    purged: Option<Position>,
     members: BTreeMap<MembershipId, Membership>,
     collections: BTreeMap<CollectionId, Collection>,
     groups: BTreeMap<GroupId, Group>,
@@ -111,7 +108,6 @@ impl Moment {
         Self {
             organization,
             settings: None,
-            purged: None,
             members: BTreeMap::new(),
             collections: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -130,7 +126,7 @@ impl Moment {
         let id = stored.stream.id;
         match &*stored.stream.category {
             Organization::CATEGORY if id == self.organization.0 => {
-                self.profile(&decode::<Organization>(stored)?, stored.position);
+                self.profile(&decode::<Organization>(stored)?);
             }
             Membership::CATEGORY => evolve(&mut self.members, MembershipId(id), stored)?,
             Collection::CATEGORY => evolve(&mut self.collections, CollectionId(id), stored)?,
@@ -166,17 +162,16 @@ impl Moment {
                 let PolicyEvent::Set { kind, enabled, .. } = decode::<Policy>(stored)?;
                 self.policies.insert(PolicyId(id), (kind, enabled));
             }
-            Cipher::CATEGORY => self.item(CipherId(id), decode::<Cipher>(stored)?, stored.position),
+            Cipher::CATEGORY => self.item(CipherId(id), decode::<Cipher>(stored)?),
             _ => {}
         }
         Ok(())
     }
 
-    fn profile(&mut self, event: &OrganizationEvent, position: Position) {
+    fn profile(&mut self, event: &OrganizationEvent) {
         match event {
             OrganizationEvent::Created { settings, .. }
             | OrganizationEvent::CollectionSettingsChanged { settings, .. } => self.settings = Some(*settings),
-            OrganizationEvent::VaultPurged { .. } => self.purged = Some(position),
             OrganizationEvent::Deleted { .. } => self.settings = None,
             OrganizationEvent::DetailsChanged { .. }
             | OrganizationEvent::IdentifierChanged { .. }
@@ -184,11 +179,13 @@ impl Moment {
             | OrganizationEvent::ApiKeySet { .. }
             | OrganizationEvent::OwnerAdded { .. }
             | OrganizationEvent::OwnerRemoved { .. }
-            | OrganizationEvent::Exported { .. } => {}
+            | OrganizationEvent::Exported { .. }
+            // each item that went is told by its own event
+            | OrganizationEvent::VaultPurged { .. } => {}
         }
     }
 
-    fn item(&mut self, id: CipherId, event: CipherEvent, since: Position) {
+    fn item(&mut self, id: CipherId, event: CipherEvent) {
         use CipherEvent as E;
         match event {
             E::Created {
@@ -204,7 +201,6 @@ impl Moment {
                 let item = Item {
                     collections,
                     trashed: false,
-                    since,
                 };
                 self.items.insert(id, item);
             }
@@ -310,9 +306,7 @@ impl Moment {
 
     /// The items there were.
     pub fn items(&self) -> impl Iterator<Item = (CipherId, &Item)> {
-        let purged = self.purged;
         self.there(self.items.iter().map(|(id, item)| (*id, item)))
-            .filter(move |(_, item)| purged.is_none_or(|purged| item.since > purged))
     }
 
     /// The collections an item was in, of those there were.

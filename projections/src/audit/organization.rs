@@ -104,13 +104,13 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
         E::RecoveryWithdrawn { .. } => (Some(1507), json!({})),
         E::Recovered { .. } => (Some(1508), json!({})),
         E::KeyChanged { fingerprint, .. } => (None, json!({ "keyFingerprint": fingerprint })),
-        E::Ended { how, .. } => {
+        E::Ended { how, user, .. } => {
             let kind = match how {
                 Ending::Removed => Some(1503),
                 Ending::Left => Some(1516),
                 Ending::AccountDeleted | Ending::OrganizationDeleted => None,
             };
-            (kind, json!({ "how": how }))
+            (kind, json!({ "how": how, "memberUserId": user }))
         }
     };
     let organization = match event {

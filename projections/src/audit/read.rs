@@ -1,12 +1,13 @@
 //! Questions to the audit log.
 
-use super::record::AuditRecord;
+use super::record::{AuditRecord, OF_USERS, REFUSED_LOGINS};
 use domain::{
     event::{Position, StreamName},
     id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     organization::moment,
     time::Timestamp,
 };
+use serde_json::Value;
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
@@ -38,7 +39,7 @@ pub struct Filter {
     pub numbered: bool,
     /// Of these types.
     pub kinds: Vec<i32>,
-    /// By this person.
+    /// By this person, refused logins into their account among it.
     pub acting_user: Option<UserId>,
     /// About this item.
     pub cipher: Option<CipherId>,
@@ -110,25 +111,78 @@ pub async fn page(
     cursor: Option<Cursor>,
     max: i64,
 ) -> Result<Vec<(Cursor, AuditRecord)>, sqlx::Error> {
-    let mut query = QueryBuilder::<Postgres>::new(format!("select {COLUMNS} from read.audit_record where "));
-    match log {
-        Log::Person(user) => query.push("organization_id is null and user_id = ").push_bind(user.0),
-        Log::All(user) => query.push("ordinal = 0 and user_id = ").push_bind(user.0),
-        Log::Organization(id) => query.push("organization_id = ").push_bind(id.0),
+    let mut query = QueryBuilder::<Postgres>::new("");
+    let asked = Asked {
+        log,
+        filter,
+        order,
+        cursor,
+        max,
     };
-    filter.push(&mut query);
-    let (behind, direction) = match order {
-        Order::Newest => ("<", "desc"),
-        Order::Oldest => (">", "asc"),
-    };
-    if let Some(cursor) = cursor {
-        query.push(format!(" and (position, ordinal) {behind} ("));
-        query.push_bind(cursor.position.0 as i64).push(", ");
-        query.push_bind(cursor.ordinal).push(")");
+    match filter.acting_user {
+        None => asked.push(&mut query, |_| {}),
+        // each part by its own index, and then the first of both
+        Some(user) => {
+            query.push("select * from ((");
+            asked.push(&mut query, |query| {
+                query.push(" and acting_user_id = ").push_bind(user.0);
+            });
+            query.push(") union all (");
+            asked.push(&mut query, |query| {
+                query
+                    .push(" and acting_user_id is null and user_id = ")
+                    .push_bind(user.0);
+                query
+                    .push(" and type = any(")
+                    .push_bind(REFUSED_LOGINS.to_vec())
+                    .push(")");
+            });
+            query.push(")) both_parts");
+            asked.order(&mut query);
+        }
     }
-    query.push(format!(" order by position {direction}, ordinal {direction} limit "));
-    query.push_bind(max);
     query.build().fetch_all(pool).await?.iter().map(read).collect()
+}
+
+/// What is asked of a log.
+struct Asked<'q> {
+    log: Log,
+    filter: &'q Filter,
+    order: Order,
+    cursor: Option<Cursor>,
+    max: i64,
+}
+
+impl Asked<'_> {
+    fn push(&self, query: &mut QueryBuilder<Postgres>, more: impl FnOnce(&mut QueryBuilder<Postgres>)) {
+        query.push(format!("select {COLUMNS} from read.audit_record where "));
+        match self.log {
+            Log::Person(user) => query.push("organization_id is null and user_id = ").push_bind(user.0),
+            Log::All(user) => query.push("ordinal = 0 and user_id = ").push_bind(user.0),
+            Log::Organization(id) => query.push("organization_id = ").push_bind(id.0),
+        };
+        self.filter.push(query);
+        more(query);
+        if let Some(cursor) = self.cursor {
+            let behind = match self.order {
+                Order::Newest => "<",
+                Order::Oldest => ">",
+            };
+            query.push(format!(" and (position, ordinal) {behind} ("));
+            query.push_bind(cursor.position.0 as i64).push(", ");
+            query.push_bind(cursor.ordinal).push(")");
+        }
+        self.order(query);
+    }
+
+    fn order(&self, query: &mut QueryBuilder<Postgres>) {
+        let direction = match self.order {
+            Order::Newest => "desc",
+            Order::Oldest => "asc",
+        };
+        query.push(format!(" order by position {direction}, ordinal {direction} limit "));
+        query.push_bind(self.max);
+    }
 }
 
 impl Filter {
@@ -153,7 +207,6 @@ impl Filter {
             query.push(" and type = any(").push_bind(self.kinds.clone()).push(")");
         }
         let ids = [
-            (" and acting_user_id = ", self.acting_user.map(|id| id.0)),
             (" and cipher_id = ", self.cipher.map(|id| id.0)),
             (" and collection_id = ", self.collection.map(|id| id.0)),
             (" and group_id = ", self.group.map(|id| id.0)),
@@ -168,22 +221,26 @@ impl Filter {
     }
 }
 
-/// The streams that say what an organization is: those that had an event of it before `until` (microseconds since 1970).
+/// The streams that say what an organization is: those that had an event of it before `until` (microseconds since 1970). Of items
+/// all, or only `item`.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn streams_of(
     pool: &PgPool,
     organization: OrganizationId,
+    item: Option<CipherId>,
     until: i64,
 ) -> Result<Vec<StreamName>, sqlx::Error> {
     let found: Vec<(String, Uuid)> = sqlx::query_as(
         "select distinct category, stream_id from read.audit_record
-         where organization_id = $1 and recorded_at < $2 and category = any($3)",
+         where organization_id = $1 and recorded_at < $2 and category = any($3)
+           and ($4::uuid is null or category <> 'cipher' or stream_id = $4)",
     )
     .bind(organization.0)
     .bind(until)
     .bind(moment::CATEGORIES.map(str::to_owned).to_vec())
+    .bind(item.map(|id| id.0))
     .fetch_all(pool)
     .await?;
     let name = |(category, id): (String, Uuid)| StreamName::new(category, id);
@@ -193,16 +250,24 @@ pub async fn streams_of(
 fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
     let id = |column: usize| row.try_get::<Option<Uuid>, _>(column);
     let position = Position(row.try_get::<i64, _>(0)? as u64);
+    let detail: Value = serde_json::from_str(row.try_get(26)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
+    let (kind, organization): (Option<i32>, _) = (row.try_get(1)?, id(7)?.map(OrganizationId));
+    // the column finds what somebody did too; in an organization's log it is about whom the event names
+    let of_user = organization.is_none() || kind.is_some_and(|kind| OF_USERS.contains(&kind));
+    let user = match of_user {
+        true => id(8)?,
+        false => detail["memberUserId"].as_str().and_then(|id| id.parse().ok()),
+    };
     let record = AuditRecord {
         position,
-        kind: row.try_get(1)?,
+        kind,
         name: row.try_get::<String, _>(2)?.into(),
         at: Timestamp(row.try_get(3)?),
         recorded_at_micros: row.try_get(4)?,
         actor: row.try_get(5)?,
         acting_user: id(6)?.map(UserId),
-        organization: id(7)?.map(OrganizationId),
-        user: id(8)?.map(UserId),
+        organization,
+        user: user.map(UserId),
         cipher: id(9)?.map(CipherId),
         folder: id(10)?.map(FolderId),
         collection: id(11)?.map(CollectionId),
@@ -220,7 +285,7 @@ fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
         stream: row.try_get(23)?,
         event: row.try_get(24)?,
         correlation: row.try_get(25)?,
-        detail: serde_json::from_str(row.try_get(26)?).map_err(|e| sqlx::Error::Decode(e.into()))?,
+        detail,
     };
     let ordinal = row.try_get(27)?;
     Ok((Cursor { position, ordinal }, record))

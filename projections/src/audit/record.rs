@@ -56,7 +56,7 @@ pub struct AuditRecord {
     /// The organization whose log it stands in; `None`: the log of a person. What happens to an account may stand in several.
     #[serde(rename = "organizationId")]
     pub organization: Option<OrganizationId>,
-    /// Whose account or vault it is about.
+    /// Whom it is about, or whose account or vault.
     #[serde(rename = "userId")]
     pub user: Option<UserId>,
     /// The item it is about.
@@ -230,7 +230,10 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
 }
 
 /// What the catalogue numbers among what happens to an account.
-const OF_USERS: std::ops::Range<i32> = 1000..1100;
+pub const OF_USERS: std::ops::Range<i32> = 1000..1100;
+
+/// Logins that were refused. The catalogue takes them for acts of the person; nobody proved to be them.
+pub const REFUSED_LOGINS: [i32; 2] = [1005, 1006];
 
 /// Which logs an event stands in: that of the person, that of the organization it happened in; what the catalogue numbers among
 /// what happens to an account, in both that of the person and those of their organizations.

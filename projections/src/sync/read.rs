@@ -15,7 +15,7 @@ use domain::{
     time::Timestamp,
 };
 use futures::{Stream, TryStreamExt};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row, Transaction, postgres::PgRow};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
@@ -194,15 +194,19 @@ pub type Snapshot = Transaction<'static, Postgres>;
 /// The views are locked before it is taken. Another generation could else be put behind them between two questions, and
 /// what was written to that one lately is not in a snapshot from before.
 pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
-    static BEGIN: LazyLock<String> = LazyLock::new(|| {
+    static LOCK: LazyLock<String> = LazyLock::new(|| {
         let views: Vec<_> = SyncProjector::TABLES
             .iter()
             .map(|(table, _)| format!("read.{table}"))
             .collect();
-        let views = views.join(", ");
-        format!("begin isolation level repeatable read read only; lock table {views} in access share mode")
+        format!("lock table {} in access share mode", views.join(", "))
     });
-    pool.begin_with(AssertSqlSafe(&**BEGIN)).await
+    let mut snapshot = pool
+        .begin_with("begin isolation level repeatable read read only")
+        .await?;
+    // as a statement of its own: a transaction whose first statement failed must be known to be one, to be rolled back
+    snapshot.execute(AssertSqlSafe(&**LOCK)).await?;
+    Ok(snapshot)
 }
 
 /// Where what a person syncs is, in the snapshot of `connection`: see [`UserParts::whole`].

@@ -2,7 +2,7 @@
 
 use super::{
     account::{AccountView, Accounts},
-    cipher::{CipherLine, CipherRow, Ciphers, read_ids},
+    cipher::{CipherLine, CipherRow, Ciphers, Holder, read_ids},
     collection::{CollectionRow, Collections, GrantRow, Grants},
     filing::{FilingRow, Filings},
     group::{GroupPlaceRow, GroupPlaces, GroupRow, Groups},
@@ -105,6 +105,24 @@ pub async fn members_of(
     ));
     let rows = all::<Memberships>(connection, statement.bind(organization.0)).await?;
     Ok(rows.into_iter().map(|(id, row)| (MembershipId(id), row)).collect())
+}
+
+/// Whose memberships are, of those that are there and have somebody.
+pub async fn users_of(
+    connection: impl PgExecutor<'_>,
+    ids: &[MembershipId],
+) -> Result<HashMap<MembershipId, UserId>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let found: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "select membership_id, user_id from read.membership where membership_id = any($1) and user_id is not null",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(found
+        .into_iter()
+        .map(|(id, user)| (MembershipId(id), UserId(user)))
+        .collect())
 }
 
 /// One membership.
@@ -412,6 +430,31 @@ pub async fn cipher_ids_of(
             .fetch_all(connection)
             .await?;
     Ok(ids.into_iter().map(CipherId).collect())
+}
+
+/// Whose some items are, and which collections they are in; nothing of what is in them.
+pub async fn whereabouts(
+    connection: impl PgExecutor<'_>,
+    ids: &[CipherId],
+) -> Result<Vec<(CipherId, Holder, Vec<CollectionId>)>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows =
+        sqlx::query("select cipher_id, owner_id, shared, collections from read.cipher where cipher_id = any($1)")
+            .bind(ids)
+            .fetch_all(connection)
+            .await?;
+    rows.iter()
+        .map(|row| {
+            let owner: Uuid = row.try_get(1)?;
+            let holder = if row.try_get(2)? {
+                Holder::Organization(OrganizationId(owner))
+            } else {
+                Holder::Person(UserId(owner))
+            };
+            let collections = read_ids(row.try_get(3)?).map(CollectionId).collect();
+            Ok((CipherId(row.try_get(0)?), holder, collections))
+        })
+        .collect()
 }
 
 /// One item, whosever it is.

@@ -105,7 +105,11 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     );
     assert_eq!(trashed["ipAddress"], "127.0.0.1");
     assert_eq!(of(&events, 1300)[0]["collectionId"], collection.as_str());
-    assert_eq!(of(&events, 1501)[0]["organizationUserId"], membership.as_str());
+    let confirmed = of(&events, 1501)[0];
+    assert_eq!(
+        (&confirmed["organizationUserId"], &confirmed["userId"]),
+        (&json!(membership), &json!(bens_id))
+    );
     let login = of(&events, 1000)[0];
     assert_eq!(
         (&login["userId"], &login["actingUserId"]),
@@ -114,7 +118,7 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     let refused = of(&events, 1005)[0];
     assert_eq!(
         (&refused["userId"], &refused["actingUserId"]),
-        (&json!(bens_id), &Value::Null)
+        (&json!(bens_id), &json!(bens_id))
     );
     assert!(of(&events, 1700)[0]["policyId"].is_string());
 
@@ -122,6 +126,7 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     let of_ben = all(&anns, &organization.path(&format!("users/{membership}/events"))).await;
     assert!(of_ben.iter().all(|event| event["actingUserId"] == bens_id.as_str()));
     assert!(types(&of_ben).contains(&1115) && !types(&of_ben).contains(&1700));
+    assert!(types(&of_ben).contains(&1005), "a refused login into his account");
     let of_item = all(&anns, &format!("/api/ciphers/{shared}/events")).await;
     assert_eq!(types(&of_item), [1105, 1115], "not from the time it was his alone");
     let filtered = all(&anns, &format!("{log}?collectionId={collection}")).await;
@@ -135,6 +140,22 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     assert!(mine.iter().any(|event| event["cipherId"] == own.as_str()));
     assert!(types(&mine).contains(&1000) && types(&mine).contains(&1005));
     assert_eq!(types(&all(&bens, &format!("/api/ciphers/{own}/events")).await), [1100]);
+
+    // who was removed is named although they are gone
+    let removed = organization.path(&format!("users/{membership}"));
+    anns.delete(&removed).await.ok_empty();
+    let removed = all(&anns, &format!("{log}?type=1503")).await;
+    assert_eq!(removed[0]["userId"], bens_id.as_str());
+    // nobody gets around being noted by a token of their own making
+    let looked = async || {
+        let (code, text) = server.run(&["audit", "export", "--user", &ann.email]).await;
+        assert_eq!(code, Some(0), "{text}");
+        text.lines().filter(|line| line.contains("\"AuditLogRead\"")).count()
+    };
+    let before = looked().await;
+    let forged = format!("{log}?continuationToken=9223372036854775807.0");
+    assert!(!anns.get(&forged).await.ok()["data"].as_array().unwrap().is_empty());
+    assert_eq!(looked().await, before + 1);
 
     // what has no number in the catalogue is in the whole log: who looked at it
     let (code, text) = server.run(&["audit", "export", "--user", &ann.email]).await;

@@ -23,6 +23,9 @@ pub fn routes() -> Routes<WriteApi> {
 /// The most that is taken at once: clients send what gathered in a minute.
 const MOST: usize = 1_000;
 
+/// The most in one append: a store may take no more than a megabyte at once.
+const AT_ONCE: usize = 200;
+
 /// A vault was exported.
 const EXPORTED: i32 = 1007;
 /// What a member does in an organization, without an item.
@@ -96,13 +99,25 @@ async fn collect(caller: Caller, State(app): State<WriteApi>, ListBody(entries):
         })
     };
     let reports: Vec<_> = entries.iter().filter_map(report).collect();
-    let command = RecordReports { by: caller.id, reports };
     let context = Context {
         origin: Origin::ClientReported,
-        organizations: organizations.clone(),
         ..app.context(&caller)
     };
-    let done = app.executor.transact(&context, &command).await?;
-    app.acknowledge(caller.id, done.position).await;
+    // what happened to the account stands in the logs of all its organizations; metadata is written beside each event
+    let (of_account, others): (Vec<_>, Vec<_>) = reports.into_iter().partition(|report| report.kind == EXPORTED);
+    let everywhere = Context {
+        organizations,
+        ..context.clone()
+    };
+    for (context, reports) in [(&everywhere, of_account), (&context, others)] {
+        for some in reports.chunks(AT_ONCE) {
+            let command = RecordReports {
+                by: caller.id,
+                reports: some.to_vec(),
+            };
+            let done = app.executor.transact(context, &command).await?;
+            app.acknowledge(caller.id, done.position).await;
+        }
+    }
     Ok(())
 }

@@ -14,7 +14,11 @@ use projections::audit::read::streams_of;
 use read_api::{history, unavailable};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use web::{Answer, Caller, PathId, PathIds, Problem, Routes};
+
+/// How many look into the past at once: each reads the history of a whole organization.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
@@ -48,9 +52,19 @@ fn until(at: Timestamp) -> i64 {
 }
 
 impl WriteApi {
-    async fn moment_of(&self, caller: &Caller, organization: OrganizationId, at: Timestamp) -> Answer<Moment> {
+    /// The organization then; of its items all, or only `item`.
+    async fn moment_of(
+        &self,
+        caller: &Caller,
+        organization: OrganizationId,
+        item: Option<CipherId>,
+        at: Timestamp,
+    ) -> Answer<Moment> {
+        let _turn = TURNS.acquire().await.map_err(|_| Problem::unavailable())?;
         let pool = self.read.fresh_log(caller.id).await?;
-        let streams = streams_of(pool, organization, until(at)).await.map_err(unavailable)?;
+        let streams = streams_of(pool, organization, item, until(at))
+            .await
+            .map_err(unavailable)?;
         Ok(self.executor.moment(organization, &streams, until(at)).await?)
     }
 }
@@ -66,7 +80,7 @@ async fn replay(
     let at = asked.at(&app)?;
     app.note_asking(&caller, Some(id.0), json!({ "replayAt": at.iso() }))
         .await?;
-    let moment = app.moment_of(&caller, id.0, at).await?;
+    let moment = app.moment_of(&caller, id.0, None, at).await?;
     Ok(Json(history::replay(&moment, at)))
 }
 
@@ -86,6 +100,6 @@ async fn access(
     if owner != Some(Owner::Organization(organization)) {
         return Err(Problem::not_found());
     }
-    let moment = app.moment_of(&caller, organization, at).await?;
+    let moment = app.moment_of(&caller, organization, Some(cipher), at).await?;
     Ok(Json(history::access(cipher, owner, Some(&moment), at)))
 }

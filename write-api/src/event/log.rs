@@ -1,4 +1,4 @@
-//! Reading the log. That somebody did is noted in the log, when its first page is asked for.
+//! Reading the log. That somebody did is noted in the log, page by page.
 
 use crate::WriteApi;
 use axum::{
@@ -89,9 +89,7 @@ struct Shown {
 impl WriteApi {
     async fn show(&self, caller: &Caller, shown: Shown) -> Answer<Json<List<Value>>> {
         let Shown { log, filter, window } = shown;
-        if window.cursor.is_none() {
-            self.note_reading(caller, log, &filter, &window).await?;
-        }
+        self.note_reading(caller, log, &filter, &window).await?;
         let events = self.read.events(caller.id, log, filter, &window, render).await?;
         Ok(Json(events))
     }
@@ -111,6 +109,7 @@ impl WriteApi {
             "groupId": filter.group,
             "policyId": filter.policy,
             "organizationUserId": filter.membership,
+            "continuationToken": window.cursor.map(|cursor| cursor.to_string()),
         });
         self.note_asking(caller, organization, asked).await
     }

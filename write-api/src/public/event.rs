@@ -52,17 +52,16 @@ async fn all(
     if asked.secret_id.is_some() || asked.project_id.is_some() {
         return Ok(Json(List::of(Vec::new())));
     }
-    if window.cursor.is_none() {
-        let read = RecordAuditRead {
-            by: caller.asking(),
-            organization: Some(caller.id),
-            asked: json!({
-                "start": window.start.iso(), "end": window.end.iso(),
-                "actingUserId": filter.acting_user, "cipherId": filter.cipher,
-            }),
-        };
-        app.executor.transact(&caller.context(&app), &read).await?;
-    }
+    let read = RecordAuditRead {
+        by: caller.asking(),
+        organization: Some(caller.id),
+        asked: json!({
+            "start": window.start.iso(), "end": window.end.iso(),
+            "actingUserId": filter.acting_user, "cipherId": filter.cipher,
+            "continuationToken": window.cursor.map(|cursor| cursor.to_string()),
+        }),
+    };
+    app.executor.transact(&caller.context(&app), &read).await?;
     let log = Log::Organization(caller.id);
     let events = app.read.events(caller.asking(), log, filter, &window, render_public);
     Ok(Json(events.await?))

@@ -1,4 +1,4 @@
-use super::{INVITATION_DAYS, load};
+use super::{INVITATION_DAYS, is_free, load};
 use crate::{
     execute::{Transaction, Unit},
     organization::{OrganizationError, Stop, must},
@@ -44,8 +44,9 @@ impl Transaction for AcceptInvitation {
         let place = unit
             .load::<Place>(PlaceId::of_user(self.organization, self.user))
             .await?;
+        let mine = place.state == Place::Taken(self.membership);
         must(
-            place.state == Place::Free || place.state == Place::Taken(self.membership),
+            mine || is_free(unit, place.state).await?,
             OrganizationError::AlreadyMember,
         )?;
         must(

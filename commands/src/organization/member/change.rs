@@ -86,15 +86,17 @@ impl Transaction for ChangeMember {
         let named: Vec<_> = self.collections.iter().flatten().map(|(id, _)| *id).collect();
         let groups: Vec<_> = self.groups.iter().flatten().copied().collect();
         check_references(unit, organization, &named, &groups).await?;
-        let mut events = Vec::new();
+        let listed = live.stage == Stage::Confirmed && !live.revoked;
+        let (mut events, mut owner) = (Vec::new(), false);
         let mut at = unit.now_for(&loaded);
         if let Some(external_id) = self.external_id.clone().filter(|wanted| *wanted != live.external_id) {
             events.push(MembershipEvent::ExternalIdChanged { external_id, at });
             at = at.next(at);
         }
         if (live.role, live.secrets_manager) != (self.role, self.secrets_manager) {
-            if live.stage == Stage::Confirmed && !live.revoked {
-                keep_owners(unit, organization, self.membership, self.role == Role::Owner).await?;
+            owner = listed && self.role == Role::Owner;
+            if listed && !owner {
+                keep_owners(unit, organization, self.membership, false).await?;
             }
             events.push(MembershipEvent::RoleChanged {
                 role: self.role,
@@ -103,6 +105,9 @@ impl Transaction for ChangeMember {
             });
         }
         unit.append(loaded, events);
+        if owner {
+            keep_owners(unit, organization, self.membership, true).await?;
+        }
         if let Some(wanted) = &self.collections {
             self.grant(unit, wanted).await?;
         }

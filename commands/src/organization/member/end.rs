@@ -50,7 +50,14 @@ impl Transaction for EndMembership {
             keep_owners(unit, self.organization, self.membership, false).await?;
         }
         let at = unit.now_for(&loaded);
-        unit.append(loaded, vec![MembershipEvent::Ended { how, at }]);
+        unit.append(
+            loaded,
+            vec![MembershipEvent::Ended {
+                how,
+                user: live.user,
+                at,
+            }],
+        );
         let by_user = live.user.map(|user| PlaceId::of_user(self.organization, user));
         let by_address = live
             .address
@@ -59,7 +66,7 @@ impl Transaction for EndMembership {
             let place = unit.load::<Place>(place).await?;
             if place.state == Place::Taken(self.membership) {
                 let at = unit.now_for(&place);
-                unit.append(place, vec![PlaceEvent::Freed { at }]);
+                unit.follow(place, vec![PlaceEvent::Freed { at }]);
             }
         }
         Ok(())

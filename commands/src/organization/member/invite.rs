@@ -1,4 +1,4 @@
-use super::{check_appointment, load};
+use super::{check_appointment, is_free, load};
 use crate::{
     execute::{Transaction, Unit},
     organization::{OrganizationError, Stop, check_references, must, refuse},
@@ -79,7 +79,7 @@ impl Transaction for InviteMembers {
         let by_user = unit.load_many::<Place>(&users).await?;
         let mut invited = Vec::with_capacity(wanted.len());
         for ((invitation, place), other) in wanted.into_iter().zip(by_address).zip(by_user) {
-            if place.state != Place::Free || other.state != Place::Free {
+            if !is_free(unit, place.state).await? || !is_free(unit, other.state).await? {
                 continue;
             }
             let at = unit.now_for(&place);

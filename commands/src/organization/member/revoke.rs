@@ -71,11 +71,11 @@ impl Transaction for RestoreMember {
         if let Some(policy) = self.forbidden {
             must(false, OrganizationError::Policy(policy))?;
         }
+        let at = unit.now_for(&loaded);
+        unit.append(loaded, vec![MembershipEvent::Restored { at }]);
         if live.role == Role::Owner && live.stage == Stage::Confirmed {
             keep_owners(unit, self.by.organization, self.membership, true).await?;
         }
-        let at = unit.now_for(&loaded);
-        unit.append(loaded, vec![MembershipEvent::Restored { at }]);
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ impl Transaction for DeleteOrganization {
         }
         must(self.by.is_owner(), OrganizationError::Forbidden)?;
         // memberships end before the organization does: so each of them is known when the read models hear of it
-        let mut places = Vec::new();
+        let (mut places, mut begun) = (Vec::new(), false);
         for membership in unit.load_many::<Membership>(&self.memberships).await? {
             let Some(live) = membership.state.within(organization) else {
                 continue;
@@ -43,16 +43,31 @@ impl Transaction for DeleteOrganization {
             places.extend(live.address.map(|address| PlaceId::of_address(organization, address)));
             let how = Ending::OrganizationDeleted;
             let at = unit.now_for(&membership);
-            unit.append(membership, vec![MembershipEvent::Ended { how, at }]);
+            let ended = vec![MembershipEvent::Ended {
+                how,
+                user: live.user,
+                at,
+            }];
+            // the first one decides, and the rest follows from it
+            if std::mem::replace(&mut begun, true) {
+                unit.follow(membership, ended);
+            } else {
+                unit.append(membership, ended);
+            }
         }
         for place in unit.load_many::<Place>(&places).await? {
             if place.state != Place::Free {
                 let at = unit.now_for(&place);
-                unit.append(place, vec![PlaceEvent::Freed { at }]);
+                unit.follow(place, vec![PlaceEvent::Freed { at }]);
             }
         }
         let at = unit.now_for(&loaded);
-        unit.append(loaded, vec![OrganizationEvent::Deleted { at }]);
+        let deleted = vec![OrganizationEvent::Deleted { at }];
+        if begun {
+            unit.follow(loaded, deleted);
+        } else {
+            unit.append(loaded, deleted);
+        }
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use commands::{
     account::{
         Found, find,
-        log::{RecordAuditExport, RecordOrganizationAuditExport},
+        log::{RecordAuditExport, RecordAuditLook},
     },
     context::Context,
     execute::Executor,
@@ -39,6 +39,7 @@ use projections::{
     generation,
 };
 use read_api::history;
+use serde_json::json;
 use std::{
     fs::File,
     io::{BufWriter, Write},
@@ -113,7 +114,10 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
             executor.transact(&context, &told).await?;
         }
         Log::Organization(organization) => {
-            let told = RecordOrganizationAuditExport { organization, records };
+            let told = RecordAuditLook {
+                log: Owner::Organization(organization),
+                asked: json!({ "exported": records }),
+            };
             executor.transact(&context, &told).await?;
         }
     }
@@ -176,38 +180,32 @@ async fn past(opened: &Opened, asked: &Asked, at: Option<&str>) -> Result<()> {
     let until = at.0.saturating_add(1).saturating_mul(1_000);
     let executor = executor(opened)?;
     caught_up(opened).await?;
-    let then = async |organization| -> Result<Moment> {
-        let streams = read::streams_of(&opened.stores.pool, organization, until).await?;
+    let then = async |organization, item| -> Result<Moment> {
+        let streams = read::streams_of(&opened.stores.pool, organization, item, until).await?;
         Ok(executor.moment(organization, &streams, until).await?)
     };
-    let (answer, about) = match asked {
+    let (answer, log, what) = match asked {
         Asked::Organization(id) => {
             let id = organization(&executor, *id).await?;
-            (history::replay(&then(id).await?, at), Some(id))
+            let answer = history::replay(&then(id, None).await?, at);
+            (answer, Owner::Organization(id), json!({ "replayAt": at.iso() }))
         }
         Asked::Item(id) => {
             let item = CipherId(*id);
             let owner = executor.owner_of(item, until).await?;
-            let about = match owner {
-                Some(Owner::Organization(id)) => Some(id),
-                Some(Owner::Person(_)) => None,
-                None => bail!("there was no such item then"),
+            let log = owner.context("there was no such item then")?;
+            let moment = match log {
+                Owner::Organization(id) => Some(then(id, Some(item)).await?),
+                Owner::Person(_) => None,
             };
-            let moment = match about {
-                Some(id) => Some(then(id).await?),
-                None => None,
-            };
-            (history::access(item, owner, moment.as_ref(), at), about)
+            let what = json!({ "accessAt": at.iso(), "cipherId": item });
+            (history::access(item, owner, moment.as_ref(), at), log, what)
         }
     };
-    if let Some(organization) = about {
-        let context = Context::system(RandomIds.new_id(), None);
-        let told = RecordOrganizationAuditExport {
-            organization,
-            records: 0,
-        };
-        executor.transact(&context, &told).await?;
-    }
+    let context = Context::system(RandomIds.new_id(), None);
+    executor
+        .transact(&context, &RecordAuditLook { log, asked: what })
+        .await?;
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &answer)?;
     Ok(writeln!(out)?)
