@@ -74,6 +74,20 @@ pub enum ActivityEvent {
         /// When.
         at: Timestamp,
     },
+    /// A member asked an organization for what they may not have, or what is not there.
+    #[serde(rename = "AccessRefused")]
+    AccessRefused {
+        /// Which.
+        organization: OrganizationId,
+        /// `GET`, `POST` …
+        method: String,
+        /// The route, with the names of its parameters in place of what they were.
+        route: String,
+        /// The answer's status.
+        status: u16,
+        /// When.
+        at: Timestamp,
+    },
     /// A client says that something happened which no server can see.
     #[serde(rename = "ClientReported")]
     Reported {
@@ -96,6 +110,7 @@ impl DomainEvent for ActivityEvent {
         ("UserLoginRefused", 1),
         ("AuditLogExported", 1),
         ("AuditLogRead", 1),
+        ("AccessRefused", 1),
         ("ClientReported", 1),
     ];
 
@@ -105,6 +120,7 @@ impl DomainEvent for ActivityEvent {
             | Self::LoginRefused { at, .. }
             | Self::AuditLogExported { at, .. }
             | Self::AuditLogRead { at, .. }
+            | Self::AccessRefused { at, .. }
             | Self::Reported { at, .. } => *at,
         }
     }
@@ -116,7 +132,7 @@ pub struct Activity;
 
 impl Aggregate for Activity {
     const CATEGORY: &'static str = "activity";
-    const FOLD: &'static str = "2b882ffa9e63f348";
+    const FOLD: &'static str = "7374f1c9b0363724";
     type Id = UserId;
     type Event = ActivityEvent;
 

@@ -198,7 +198,6 @@ pub fn api_routes() -> Routes<ReadApi> {
         .merge(vault::routes())
         .merge(account::routes())
         .merge(device::routes())
-        .merge(organization::routes())
         .merge(config::routes())
         .merge(health::routes())
 }

@@ -3,11 +3,4 @@
 pub mod collect;
 pub mod history;
 pub mod log;
-
-use crate::WriteApi;
-use web::Routes;
-
-/// The routes of the API service.
-pub fn routes() -> Routes<WriteApi> {
-    log::routes().merge(collect::routes()).merge(history::routes())
-}
+pub mod refused;

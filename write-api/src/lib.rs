@@ -165,12 +165,23 @@ impl WriteApi {
     }
 }
 
-/// All write routes of the API service.
+/// All write routes of the API service, but those of organizations.
 pub fn api_routes() -> Routes<WriteApi> {
-    vault::routes()
-        .merge(account::routes())
-        .merge(organization::routes())
-        .merge(event::routes())
+    vault::routes().merge(account::routes()).merge(event::collect::routes())
+}
+
+/// All routes of organizations; what is refused in them is noted.
+pub fn organization_router(app: &WriteApi) -> axum::Router {
+    let reading = read_api::organization::routes()
+        .into_router()
+        .with_state(app.read.clone());
+    let writing = organization::routes()
+        .merge(event::log::routes())
+        .merge(event::history::routes())
+        .into_router()
+        .with_state(app.clone());
+    let noting = axum::middleware::from_fn_with_state(app.clone(), event::refused::note);
+    reading.merge(writing).layer(noting)
 }
 
 /// All routes of the events service.

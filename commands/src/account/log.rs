@@ -87,6 +87,38 @@ impl Transaction for RecordAuditRead {
     }
 }
 
+/// Notes that an organization refused a member something.
+#[derive(Debug, Clone)]
+pub struct RecordAccessRefused {
+    /// Who asked.
+    pub by: UserId,
+    /// Which organization.
+    pub organization: OrganizationId,
+    /// `GET`, `POST` …
+    pub method: String,
+    /// The route, with the names of its parameters.
+    pub route: String,
+    /// The answer's status.
+    pub status: u16,
+}
+
+impl Transaction for RecordAccessRefused {
+    type Output = ();
+    type Error = AccountError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
+        let refused = ActivityEvent::AccessRefused {
+            organization: self.organization,
+            method: self.method.clone(),
+            route: self.route.clone(),
+            status: self.status,
+            at: unit.now(),
+        };
+        unit.record::<Activity>(self.by, &refused);
+        Ok(())
+    }
+}
+
 /// Something a client reports, of an object that is known to be within its reach.
 #[derive(Debug, Clone)]
 pub struct Report {

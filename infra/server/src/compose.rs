@@ -317,6 +317,7 @@ fn router_of(service: Service, app: &WriteApi) -> Option<Router> {
                 .into_router()
                 .with_state(read)
                 .merge(write_api::api_routes().into_router().with_state(app.clone()))
+                .merge(write_api::organization_router(app))
                 .merge(write_api::public::router(app.clone())),
         ),
         Service::Identity => Some(

@@ -9,7 +9,7 @@ use crate::{
 use async_trait::async_trait;
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use domain::{
     id::{DeviceId, UserId},
@@ -112,14 +112,17 @@ where
     }
 }
 
+/// The token in the headers of a request: `Authorization: Bearer …`.
+pub fn bearer_of(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok())?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
 /// The token of a request: `Authorization: Bearer …`, else the query parameter `access_token`.
 pub fn bearer(parts: &Parts) -> Option<String> {
-    let header = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    if let Some(token) = header
-        .and_then(|v| v.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-    {
-        return Some(token.1.trim().to_owned());
+    if let Some(token) = bearer_of(&parts.headers) {
+        return Some(token);
     }
     let query = parts.uri.query()?;
     form_urlencoded::parse(query.as_bytes())

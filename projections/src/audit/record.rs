@@ -342,6 +342,19 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
                 ..Said::of(None, event.at())
             };
         }
+        ActivityEvent::AccessRefused {
+            organization,
+            method,
+            route,
+            status,
+            ..
+        } => {
+            return Said {
+                organization: Some(*organization),
+                detail: json!({ "method": method, "route": route, "status": status }),
+                ..Said::of(None, event.at())
+            };
+        }
         ActivityEvent::Reported {
             kind,
             organization,

@@ -141,6 +141,42 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     assert!(types(&mine).contains(&1000) && types(&mine).contains(&1005));
     assert_eq!(types(&all(&bens, &format!("/api/ciphers/{own}/events")).await), [1100]);
 
+    // what was refused to a member is there; what was refused to a stranger is not
+    let (_, strangers) = server.member("log-stranger").await;
+    for _ in 0..2 {
+        bens.get(&log).await.refused(404, "not found");
+        bens.put(&organization.path("policies/1"), &policy)
+            .await
+            .refused(403, "permission");
+        strangers
+            .get(&organization.path("collections"))
+            .await
+            .refused(404, "not found");
+    }
+    let refused = async || {
+        let arguments = ["audit", "export", "--organization", organization.id.as_str()];
+        let (code, text) = server.run(&arguments).await;
+        assert_eq!(code, Some(0), "{text}");
+        let lines = text.lines().filter(|line| line.contains("\"AccessRefused\""));
+        lines
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let mut told = refused().await;
+    for _ in 0..50 {
+        if told.len() >= 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        told = refused().await;
+    }
+    let told: BTreeSet<_> = told
+        .iter()
+        .map(|line| line["detail"]["route"].as_str().unwrap())
+        .collect();
+    assert!(told.iter().any(|route| route.ends_with("/policies/{kind}")), "{told:?}");
+    assert!(!told.iter().any(|route| route.ends_with("/collections")), "{told:?}");
+
     // who was removed is named although they are gone
     let removed = organization.path(&format!("users/{membership}"));
     anns.delete(&removed).await.ok_empty();

@@ -40,6 +40,8 @@ pub struct AccountPorts {
     pub signups: Signups,
     /// Work that goes on after its request was answered: to be closed and waited for at the end.
     pub background: TaskTracker,
+    /// Which refusals of organizations were noted lately.
+    pub noted: crate::event::refused::Noted,
     room: Arc<Semaphore>,
 }
 
@@ -62,6 +64,7 @@ impl AccountPorts {
             refusals: LoginRefusals::new(),
             signups,
             background: TaskTracker::new(),
+            noted: crate::event::refused::Noted::default(),
             room: Arc::new(Semaphore::new(BACKGROUND)),
         }
     }

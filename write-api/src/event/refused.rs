@@ -1,0 +1,113 @@
+//! What an organization refused a member, noted behind the answer.
+
+use crate::WriteApi;
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, Method, StatusCode, Uri},
+    middleware::Next,
+    response::Response,
+};
+use commands::account::log::RecordAccessRefused;
+use domain::id::{OrganizationId, UserId};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+use web::{Anyone, ClientInfo, caller::bearer_of, request::RemoteAddress};
+
+/// The same refusal is noted once in this time, so that nobody floods the log.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How many are remembered; beyond, all are forgotten and noted anew.
+const REMEMBERED: usize = 10_000;
+
+/// Refusals that were noted lately: who, where, what.
+#[derive(Debug, Default)]
+pub struct Noted(Mutex<HashMap<(UserId, OrganizationId, Method, String), Instant>>);
+
+impl Noted {
+    /// Whether this one is to be noted.
+    fn is_news(&self, user: UserId, organization: OrganizationId, method: &Method, route: &str) -> bool {
+        let mut noted = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if noted.len() >= REMEMBERED {
+            noted.clear();
+        }
+        let (key, now) = ((user, organization, method.clone(), route.to_owned()), Instant::now());
+        match noted.insert(key, now) {
+            Some(before) => now.duration_since(before) >= WINDOW,
+            None => true,
+        }
+    }
+}
+
+/// The organization in a path: `/organizations/<id>/…`.
+fn organization_in(uri: &Uri) -> Option<OrganizationId> {
+    let mut parts = uri.path().split('/').skip_while(|part| *part != "organizations");
+    parts.nth(1)?.parse().ok()
+}
+
+/// What is needed to say who asked for what.
+struct Asked {
+    headers: HeaderMap,
+    ip: Option<IpAddr>,
+    method: Method,
+    route: String,
+    organization: OrganizationId,
+}
+
+/// Notes 403 and 404 answers to confirmed members: who is none is told that nothing is there, and is nobody's business.
+pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> Response {
+    let asked = organization_in(request.uri()).map(|organization| Asked {
+        headers: request.headers().clone(),
+        ip: request.extensions().get::<RemoteAddress>().map(|address| address.0),
+        method: request.method().clone(),
+        route: request
+            .extensions()
+            .get::<MatchedPath>()
+            .map(|path| path.as_str().to_owned())
+            .unwrap_or_default(),
+        organization,
+    });
+    let response = next.run(request).await;
+    let refused = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+    if let Some(asked) = asked.filter(|_| refused) {
+        let (app, status) = (app.clone(), response.status().as_u16());
+        app.account.background.clone().spawn(async move {
+            take_note(&app, asked, status).await;
+        });
+    }
+    response
+}
+
+async fn take_note(app: &WriteApi, asked: Asked, status: u16) {
+    let Some(token) = bearer_of(&asked.headers) else { return };
+    let Ok(claims) = app.read.auth.user(&token).await else {
+        return;
+    };
+    let (user, organization) = (claims.user(), asked.organization);
+    let member = app.read.organizations_of(user).await;
+    if !member.is_ok_and(|all| all.contains(&organization))
+        || !app
+            .account
+            .noted
+            .is_news(user, organization, &asked.method, &asked.route)
+    {
+        return;
+    }
+    let anyone = Anyone {
+        client: ClientInfo::of(&asked.headers),
+        ip: asked.ip,
+    };
+    let command = RecordAccessRefused {
+        by: user,
+        organization,
+        method: asked.method.to_string(),
+        route: asked.route,
+        status,
+    };
+    let context = app.context_of(&anyone).by(user);
+    if let Err(error) = app.executor.transact(&context, &command).await {
+        tracing::warn!(user.id = %user, organization.id = %organization, %error, "a refusal is not in the log");
+    }
+}
