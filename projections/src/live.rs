@@ -86,6 +86,10 @@ pub struct LoadTicket {
     number: u64,
 }
 
+/// How long a process counts as the owner after the database said so. It may have lost its connection since, and with it the lock,
+/// without noticing; whoever takes over from another process waits so long before anything changes.
+pub(crate) const LEASE: Duration = Duration::from_millis(600);
+
 /// How long changes may be acknowledged ahead of the read models before writers wait for them too: a projector that
 /// cannot follow slows down those who make it work, not those who read.
 const AHEAD: Duration = Duration::from_millis(100);
@@ -103,6 +107,9 @@ pub struct Live {
     wanted: Notify,
     /// This process owns the projector, so what is remembered is all there is.
     owner: AtomicBool,
+    born: Instant,
+    /// When that was last known for sure: microseconds since `born`.
+    confirmed: AtomicU64,
     generation: AtomicU64,
     late: AtomicU64,
     /// Numbers of [`LoadTicket`]s.
@@ -133,6 +140,8 @@ impl Live {
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
             owner: AtomicBool::new(false),
+            born: Instant::now(),
+            confirmed: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             late: AtomicU64::new(0),
             tickets: AtomicU64::new(0),
@@ -192,9 +201,16 @@ impl Live {
         Position(self.acknowledged.load(Ordering::Acquire))
     }
 
-    /// Whether this process owns the projector.
+    /// Whether this process owns the projector. Known of what was confirmed lately: see [`LEASE`].
     pub fn is_owner(&self) -> bool {
-        self.owner.load(Ordering::Acquire)
+        let confirmed = Duration::from_micros(self.confirmed.load(Ordering::Acquire));
+        self.owner.load(Ordering::Acquire) && self.born.elapsed() < confirmed + LEASE
+    }
+
+    /// The database confirmed that this process owns the projector, to a question asked at `asked`.
+    pub(crate) fn confirm(&self, asked: Instant) {
+        let since = asked.saturating_duration_since(self.born).as_micros() as u64;
+        self.confirmed.fetch_max(since, Ordering::AcqRel);
     }
 
     /// How often a process that does not own the projector looks how far it is.

@@ -3,14 +3,18 @@
 use crate::{
     feed::{FeedError, Subscription},
     generation::{self, Generation},
-    live::Live,
+    live::{LEASE, Live},
     park,
     projector::{Projector, ProjectorError},
     retired,
 };
 use domain::event::{DecodeError, Position, StoredEvent};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// The most events applied in one transaction.
@@ -144,7 +148,11 @@ impl Runner {
         if !locked {
             return Ok(None);
         }
+        if self.live.is_some() && others_are_there(&mut connection).await? {
+            tokio::time::sleep(LEASE).await;
+        }
         let generation = self.generation(&mut connection).await?;
+        let asked = Instant::now();
         let (epoch, position): (i64, i64) = sqlx::query_as(
             "update projection.generation set epoch = epoch + 1 where projector = $1 and generation = $2
              returning epoch, position",
@@ -168,6 +176,7 @@ impl Runner {
             // what another owner acknowledged: who reads here waits for it
             live.acknowledge(self.feed.head().await?);
             live.set_owner(true);
+            live.confirm(asked);
             live.set_generation(generation.number);
             live.found_at(generation.position);
         }
@@ -177,6 +186,12 @@ impl Runner {
             epoch,
             blocked,
         }))
+    }
+
+    fn confirm(&self, asked: Instant) {
+        if let Some(live) = &self.live {
+            live.confirm(asked);
+        }
     }
 
     /// Looks after what is retired while this process owns the projector.
@@ -240,6 +255,7 @@ impl Runner {
 
     /// Notices, while idle, that a rebuild put another generation in place.
     async fn still_live(&self, owned: &mut Owned) -> Result<(), RunError> {
+        let asked = Instant::now();
         let epoch: Option<i64> = sqlx::query_scalar(
             "select epoch from projection.generation where projector = $1 and generation = $2 and state = 'live'",
         )
@@ -248,6 +264,7 @@ impl Runner {
         .fetch_optional(&mut owned.connection)
         .await?;
         if epoch == Some(owned.epoch) {
+            self.confirm(asked);
             Ok(())
         } else {
             Err(RunError::Fenced)
@@ -283,7 +300,7 @@ impl Runner {
     }
 
     async fn apply(&self, owned: &mut Owned, events: &[StoredEvent], next: Position) -> Result<(), ApplyError> {
-        let projector = &*self.projector;
+        let (projector, asked) = (&*self.projector, Instant::now());
         let (events, held) = park::divide(projector, &owned.blocked, events);
         let mut tx = owned.connection.begin().await.map_err(ApplyError::database)?;
         let changes = projector
@@ -295,6 +312,7 @@ impl Runner {
             .map_err(ApplyError::database)?;
         advance(&mut tx, &owned.generation, owned.epoch, next).await?;
         tx.commit().await.map_err(ApplyError::database)?;
+        self.confirm(asked);
         owned.generation.position = next;
         projector.published(changes, next);
         if let Some(live) = &self.live {
@@ -387,6 +405,18 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Whether other processes of this program are connected: one of them may take itself for the owner for a little longer. Each has
+/// a name of its own, `annalock-…`; who has none is alone.
+async fn others_are_there(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select current_setting('application_name') like 'annalock-%' and exists (
+             select from pg_stat_activity where datname = current_database()
+             and application_name like 'annalock-%' and application_name <> current_setting('application_name'))",
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Moves the checkpoint; refuses if another owner moved it or the generation is no longer live.

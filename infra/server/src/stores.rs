@@ -8,8 +8,12 @@ use eventstore_postgres::PostgresStore;
 use ops::PostgresSnapshots;
 use projections::{feed::Subscription, projector::Projector};
 use sealing::{CACHED_SUBJECTS, Keyring, table::PostgresKeyTable};
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// The most bytes of one append: an import of 40,000 items.
 const MAX_APPEND: usize = 96 << 20;
@@ -64,7 +68,7 @@ impl Stores {
             .max_connections(config.database_connections)
             .min_connections(1)
             .acquire_timeout(Duration::from_secs(5))
-            .connect(database_url)
+            .connect_with(named(database_url).context("the database cannot be reached")?)
             .await
             .context("the database cannot be reached")?;
         migrate(&pool).await?;
@@ -122,6 +126,12 @@ impl Stores {
         }
         self.pool.close().await;
     }
+}
+
+/// The database, and this process as it shall see it: by a name of its own, for who takes over a projector asks who else is there.
+fn named(database_url: &str) -> Result<PgConnectOptions> {
+    let options: PgConnectOptions = database_url.parse()?;
+    Ok(options.application_name(&format!("annalock-{}", Uuid::new_v4().simple())))
 }
 
 async fn postgres(pool: &PgPool) -> Result<Events> {

@@ -6,8 +6,11 @@ use domain::event::Position;
 use domain::id::{CipherId, FolderId};
 use domain::vault::cipher::Cipher;
 use domain::vault::folder::Folder;
+use projections::live::Live;
+use projections::runner::Runner;
 use projections::sync::SyncProjector;
 use sqlx::{Connection, PgConnection};
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -97,4 +100,26 @@ async fn an_owner_that_was_overtaken_writes_nothing_more() {
     world.batches_of(usize::MAX);
     world.caught_up("sync").await;
     assert_eq!((folders(&world).await, epoch(&world).await), (5_000, raised + 1));
+}
+
+/// A process that lost the lock without noticing: nothing tells it, and it must not go on answering from memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_not_heard_from_the_database_is_the_owner_no_longer() {
+    let world = World::new().await;
+    world.start_empty(SyncProjector::default()).await;
+    let live = Arc::new(Live::gathering(Duration::ZERO));
+    let projector = Arc::new(SyncProjector::new(Arc::clone(&live)));
+    let runner = Runner::new(
+        projector,
+        world.pool.clone(),
+        world.subscription(),
+        Some(Arc::clone(&live)),
+    );
+    let running = tokio::spawn(runner.run());
+    until("it is the owner", async || live.is_owner()).await;
+    // an owner with nothing to do stays one
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    until("it is the owner still", async || live.is_owner()).await;
+    running.abort();
+    until("it is the owner no longer", async || !live.is_owner()).await;
 }

@@ -315,7 +315,11 @@ async fn who_an_event_is_parked_of_is_let_in_nowhere_until_it_is_not() {
     world.caught_up("sync").await;
     let state = async |user| read_api::user_state(&live, &world.pool, user).await;
     assert!(state(held).await.unwrap().is_some());
-    assert!(live.user(held).is_some(), "it is remembered");
+    until("it is remembered", async || {
+        state(held).await.unwrap();
+        live.user(held).is_some()
+    })
+    .await;
 
     let named = ("UserPasswordChanged", 1);
     let at = world
