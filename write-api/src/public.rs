@@ -29,14 +29,14 @@ use domain::{
     organization::{
         access::Standing,
         grant::Rights,
-        profile::{CollectionSettings, Organization},
+        profile::{CollectionSettings, LiveOrganization, Organization},
         role::Role,
     },
 };
 use serde_json::{Value, json};
 use std::{collections::HashMap, net::IpAddr};
 use uuid::Uuid;
-use web::{Answer, ClientInfo, Guard, Problem, caller::bearer, request::RemoteAddress};
+use web::{Answer, ClientInfo, Guard, Problem, caller::token_of, request::RemoteAddress};
 
 /// The routes, with errors in the shape of this API.
 pub fn router(app: WriteApi) -> Router {
@@ -81,6 +81,10 @@ async fn publicly(response: Response) -> Response {
 pub struct OrganizationCaller {
     /// Which.
     pub id: OrganizationId,
+    /// The fingerprint of its key.
+    key: String,
+    /// Whether its admins do not stand above collections.
+    strict: bool,
     client: ClientInfo,
     ip: Option<IpAddr>,
 }
@@ -92,23 +96,42 @@ impl FromRequestParts<WriteApi> for OrganizationCaller {
 
     /// 401 for anything but a good token that was got with the present API key of an organization that is there.
     async fn from_request_parts(parts: &mut Parts, app: &WriteApi) -> Result<Self, Problem> {
-        let token = bearer(parts).ok_or_else(Problem::unauthorized)?;
+        let token = token_of(&parts.headers, &parts.uri).ok_or_else(Problem::unauthorized)?;
         let claims = app.read.auth.tokens.verify_organization(&token, app.executor.now());
         let claims = claims.ok_or_else(Problem::unauthorized)?;
         let state = app.executor.state::<Organization>(claims.client_sub).await?;
-        let key = state.live().and_then(|live| live.api_key.as_ref());
-        if key.is_none_or(|key| fingerprint(&key.0) != claims.key) {
+        let Some(live) = state.live().filter(|live| has_key(live, &claims.key)) else {
             return Err(Problem::unauthorized());
-        }
+        };
         Ok(Self {
             id: claims.client_sub,
+            strict: !live.settings.allow_admin_access_to_all_collection_items,
+            key: claims.key,
             client: ClientInfo::of(&parts.headers),
             ip: parts.extensions.get::<RemoteAddress>().map(|address| address.0),
         })
     }
 }
 
+/// Whether this is the fingerprint of the organization's key.
+fn has_key(live: &LiveOrganization, key: &str) -> bool {
+    live.api_key.as_ref().is_some_and(|known| fingerprint(&known.0) == key)
+}
+
 impl OrganizationCaller {
+    /// That the organization is there and the key good, for work of many steps.
+    ///
+    /// # Errors
+    /// 401 if not.
+    async fn still(&self, app: &WriteApi) -> Answer<()> {
+        let state = app.executor.state::<Organization>(self.id).await?;
+        if state.live().is_some_and(|live| has_key(live, &self.key)) {
+            Ok(())
+        } else {
+            Err(Problem::unauthorized())
+        }
+    }
+
     /// Under whose name is remembered what it was told was done.
     fn asking(&self) -> UserId {
         UserId(self.id.0)

@@ -9,7 +9,7 @@ use crate::{
 use async_trait::async_trait;
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Uri, header, request::Parts},
 };
 use domain::{
     id::{DeviceId, UserId},
@@ -98,7 +98,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let token = bearer(parts).ok_or_else(Problem::unauthorized)?;
+        let token = token_of(&parts.headers, &parts.uri).ok_or_else(Problem::unauthorized)?;
         let claims = Authenticator::from_ref(state).user(&token).await?;
         Ok(Self {
             id: claims.user(),
@@ -112,19 +112,16 @@ where
     }
 }
 
-/// The token in the headers of a request: `Authorization: Bearer …`.
-pub fn bearer_of(headers: &HeaderMap) -> Option<String> {
-    let header = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok())?;
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-}
-
 /// The token of a request: `Authorization: Bearer …`, else the query parameter `access_token`.
-pub fn bearer(parts: &Parts) -> Option<String> {
-    if let Some(token) = bearer_of(&parts.headers) {
-        return Some(token);
+pub fn token_of(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    if let Some((_, token)) = header
+        .and_then(|v| v.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+    {
+        return Some(token.trim().to_owned());
     }
-    let query = parts.uri.query()?;
+    let query = uri.query()?;
     form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "access_token")
         .map(|(_, v)| v.into_owned())

@@ -390,6 +390,13 @@ async fn a_directory_says_who_is_there_and_in_which_groups() {
             .ok();
         assert_eq!(inside.as_array().unwrap().len(), 2);
     }
+    let updated = public.get("/api/public/events").await.ok();
+    let updated = updated["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["type"] == 1401);
+    assert_eq!(updated.count(), 0, "what is as it shall be is left alone");
     // who was revoked is not restored by being there
     anns.put_empty(&organization.path(&format!("users/{ben_id}/revoke")))
         .await
@@ -416,6 +423,12 @@ async fn a_directory_says_who_is_there_and_in_which_groups() {
     );
     let emails: BTreeSet<_> = there.iter().map(|one| one["email"].as_str().unwrap()).collect();
     assert_eq!(emails, BTreeSet::from([ann.email.as_str(), cid.as_str()]));
+    // the directory gives the same person another id: they are still the same
+    let before = id(there.iter().find(|one| one["email"] == cid.as_str()).unwrap());
+    let again = json!([member("e2", &cid), {"externalId": "e", "deleted": true}]);
+    import(again, json!([]), true).await.ok_empty();
+    let there = public.get(&format!("/api/public/members/{before}")).await.ok();
+    assert_eq!(there["externalId"], "e2");
     let many: Vec<_> = (0..2_001)
         .map(|n| member(&n.to_string(), &format!("{n}@example.com")))
         .collect();

@@ -45,6 +45,7 @@ async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Prov
             membership,
             by: None,
             user,
+            spare_owners: false,
         };
         let context = Context {
             organizations: vec![row.organization],

@@ -15,7 +15,7 @@ use std::{
     sync::Mutex,
     time::{Duration, Instant},
 };
-use web::{Anyone, ClientInfo, caller::bearer_of, request::RemoteAddress};
+use web::{Anyone, ClientInfo, caller::token_of, request::RemoteAddress};
 
 /// The same refusal is noted once in this time, so that nobody floods the log.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -34,22 +34,34 @@ impl Noted {
             noted.clear();
         }
         let (key, now) = ((user, organization, method.clone(), route.to_owned()), Instant::now());
-        match noted.insert(key, now) {
-            Some(before) => now.duration_since(before) >= WINDOW,
-            None => true,
+        let news = noted
+            .get(&key)
+            .is_none_or(|before| now.duration_since(*before) >= WINDOW);
+        if news {
+            noted.insert(key, now);
         }
+        news
     }
 }
 
-/// The organization in a path: `/organizations/<id>/…`.
+/// The organization in an address: `/organizations/<id>/…`, or `?organizationId=<id>`.
 fn organization_in(uri: &Uri) -> Option<OrganizationId> {
     let mut parts = uri.path().split('/').skip_while(|part| *part != "organizations");
-    parts.nth(1)?.parse().ok()
+    if let Some(id) = parts.nth(1) {
+        return id.parse().ok();
+    }
+    let pairs = uri.query()?.split('&');
+    pairs
+        .filter_map(|pair| pair.strip_prefix("organizationId="))
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// What is needed to say who asked for what.
 struct Asked {
     headers: HeaderMap,
+    token: Option<String>,
     ip: Option<IpAddr>,
     method: Method,
     route: String,
@@ -60,6 +72,7 @@ struct Asked {
 pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> Response {
     let asked = organization_in(request.uri()).map(|organization| Asked {
         headers: request.headers().clone(),
+        token: token_of(request.headers(), request.uri()),
         ip: request.extensions().get::<RemoteAddress>().map(|address| address.0),
         method: request.method().clone(),
         route: request
@@ -73,16 +86,16 @@ pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> 
     let refused = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
     if let Some(asked) = asked.filter(|_| refused) {
         let (app, status) = (app.clone(), response.status().as_u16());
-        app.account.background.clone().spawn(async move {
-            take_note(&app, asked, status).await;
-        });
+        let account = std::sync::Arc::clone(&app.account);
+        // where too much is going on already there are other signs of it
+        let _ = account.later(async move { take_note(&app, asked, status).await });
     }
     response
 }
 
 async fn take_note(app: &WriteApi, asked: Asked, status: u16) {
-    let Some(token) = bearer_of(&asked.headers) else { return };
-    let Ok(claims) = app.read.auth.user(&token).await else {
+    let Some(token) = &asked.token else { return };
+    let Ok(claims) = app.read.auth.user(token).await else {
         return;
     };
     let (user, organization) = (claims.user(), asked.organization);

@@ -20,27 +20,25 @@ pub(crate) const MAX_NAMED: usize = 20_000;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Selection {
     id: Uuid,
-    #[serde(default)]
-    read_only: bool,
-    #[serde(default)]
-    hide_passwords: bool,
-    #[serde(default)]
-    manage: bool,
+    read_only: Option<bool>,
+    hide_passwords: Option<bool>,
+    manage: Option<bool>,
 }
 
 impl Selection {
     /// Who manages a collection is not held back in it: such a wish makes no sense.
     fn rights(&self, field: &str, checks: &mut Checks) -> Rights {
-        if self.manage && (self.read_only || self.hide_passwords) {
+        let is = |said: Option<bool>| said.unwrap_or(false);
+        if is(self.manage) && (is(self.read_only) || is(self.hide_passwords)) {
             checks.wrong(
                 field,
                 "The Manage property is mutually exclusive and cannot be true while the ReadOnly or HidePasswords properties are also true.",
             );
         }
         Rights {
-            read_only: self.read_only,
-            hide_passwords: self.hide_passwords,
-            manage: self.manage,
+            read_only: is(self.read_only),
+            hide_passwords: is(self.hide_passwords),
+            manage: is(self.manage),
         }
     }
 }

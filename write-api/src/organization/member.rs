@@ -153,8 +153,8 @@ async fn change(
     let command = ChangeMember {
         by,
         membership: ids.1,
-        role,
-        secrets_manager: request.access_secrets_manager,
+        role: Some(role),
+        secrets_manager: Some(request.access_secrets_manager),
         external_id: None,
         present: Access {
             collections: grants.into_iter().map(|row| (row.collection, row.rights)).collect(),
@@ -179,6 +179,7 @@ async fn end_one(
         membership,
         by: Some(by),
         user: caller.id,
+        spare_owners: false,
     };
     app.change_in(caller, organization, &command).await?;
     Ok(())
@@ -199,6 +200,7 @@ async fn leave(caller: Caller, State(app): State<WriteApi>, id: PathId<Organizat
         membership: *membership,
         by: None,
         user: caller.id,
+        spare_owners: false,
     };
     app.change_in(&caller, id.0, &command).await?;
     Ok(())

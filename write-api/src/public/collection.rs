@@ -107,11 +107,24 @@ async fn update(
     let groups = grants(None, request.groups, &mut checks);
     checks.done()?;
     let present = present(&app, caller.asking(), id.0).await?;
-    let wanted = groups.filter(|_| said).map(|mut wanted| {
+    let wanted = groups.filter(|_| said);
+    if let Some(wanted) = &wanted {
         let of_members = present.iter().filter(|(to, _)| matches!(to, Grantee::Member(_)));
-        wanted.extend(of_members.map(|(to, rights)| (*to, *rights)));
-        wanted
-    });
+        let managed = wanted
+            .values()
+            .chain(of_members.map(|(_, rights)| rights))
+            .any(|rights| rights.manage);
+        if caller.strict && !managed {
+            return Err(Problem::bad_request(
+                "At least one member or group must have can manage permission.",
+            ));
+        }
+    }
+    // rights of members are not touched, whatever becomes of them meanwhile
+    let present = present
+        .into_iter()
+        .filter(|(to, _)| matches!(to, Grantee::Group(_)))
+        .collect();
     let command = UpdateCollection {
         by: caller.standing(),
         collection: id.0,

@@ -13,6 +13,7 @@ use crate::{
 use axum::extract::State;
 use commands::{
     account::find,
+    execute::{ExecuteError, Transaction},
     organization::{
         OrganizationError,
         group::{Contents, CreateGroup, UpdateGroup},
@@ -161,26 +162,31 @@ impl Import<'_> {
             .filter_map(|(_, row)| row.view.external_id.as_ref())
             .collect();
         let by_address = self.by_address(&rows).await?;
-        let mut invitations = Vec::new();
+        let (mut invitations, mut named) = (Vec::new(), BTreeSet::new());
         for (external, email) in &self.said.members {
             if known.contains(external) {
                 continue;
             }
             match by_address.get(email) {
-                Some((id, row)) => self.name(*id, row, external).await?,
+                Some(id) => {
+                    named.insert(*id);
+                    self.name(*id, external).await?;
+                }
                 None => invitations.push(self.invitation(external, email).await?),
             }
         }
         for some in invitations.chunks(AT_ONCE) {
+            self.caller.still(self.app).await?;
             self.invite(some.to_vec()).await?;
         }
-        for (id, row) in &rows {
+        // who has another name by now is there by that
+        for (id, row) in rows.iter().filter(|(id, _)| !named.contains(id)) {
             let Some(external) = &row.view.external_id else {
                 continue;
             };
             let there = self.said.members.contains_key(external);
             let gone = self.said.deleted.contains(external) || self.said.overwrite;
-            if gone && !there && row.role != Role::Owner {
+            if gone && !there {
                 self.end(*id).await?;
             }
         }
@@ -188,16 +194,14 @@ impl Import<'_> {
     }
 
     /// Members by the address they have, or were invited by.
-    async fn by_address(&self, rows: &Members) -> Answer<HashMap<String, (MembershipId, MembershipRow)>> {
+    async fn by_address(&self, rows: &Members) -> Answer<HashMap<String, MembershipId>> {
         let users: Vec<UserId> = rows.iter().filter_map(|(_, row)| row.user).collect();
         let accounts = self.app.read.accounts(self.caller.asking(), &users).await?;
         let address = |row: &MembershipRow| match row.user {
             Some(user) => accounts.get(&user).map(|account| account.email.clone()),
             None => row.view.email.clone(),
         };
-        let named = rows
-            .iter()
-            .filter_map(|(id, row)| Some((address(row)?, (*id, row.clone()))));
+        let named = rows.iter().filter_map(|(id, row)| Some((address(row)?, *id)));
         Ok(named.collect())
     }
 
@@ -230,25 +234,24 @@ impl Import<'_> {
         {
             Ok(done) => self.app.settle(done.position).await,
             // all of them came in meanwhile
-            Err(commands::execute::ExecuteError::Refused(OrganizationError::NobodyToInvite)) => Ok(()),
+            Err(ExecuteError::Refused(OrganizationError::NobodyToInvite)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Notes what the directory calls a member who was there before.
-    async fn name(&self, id: MembershipId, row: &MembershipRow, external: &str) -> Answer<()> {
+    async fn name(&self, membership: MembershipId, external: &str) -> Answer<()> {
         let command = ChangeMember {
             by: self.caller.standing(),
-            membership: id,
-            role: row.role,
-            secrets_manager: row.view.secrets_manager,
+            membership,
+            role: None,
+            secrets_manager: None,
             external_id: Some(Some(external.to_owned())),
             present: Access::default(),
             collections: None,
             groups: None,
         };
-        self.caller.change(self.app, &command).await?;
-        Ok(())
+        self.step(&command).await
     }
 
     async fn end(&self, membership: MembershipId) -> Answer<()> {
@@ -257,9 +260,24 @@ impl Import<'_> {
             membership,
             by: Some(self.caller.standing()),
             user: self.caller.asking(),
+            spare_owners: true,
         };
-        self.caller.change(self.app, &command).await?;
-        Ok(())
+        self.step(&command).await
+    }
+
+    /// One step, if the key is still good. Who is gone meanwhile needs none.
+    async fn step<T: Transaction<Error = OrganizationError>>(&self, command: &T) -> Answer<()> {
+        self.caller.still(self.app).await?;
+        match self
+            .app
+            .executor
+            .transact(&self.caller.context(self.app), command)
+            .await
+        {
+            Ok(done) => self.app.settle(done.position).await,
+            Err(ExecuteError::Refused(OrganizationError::NotFound)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn groups(&self) -> Answer<()> {
@@ -273,15 +291,22 @@ impl Import<'_> {
             .collect();
         let pool = self.app.read.fresh(self.caller.asking()).await?;
         let groups = shared::groups_of(pool, self.caller.id).await.map_err(unavailable)?;
-        let known: HashMap<&String, GroupId> = groups
+        let known: HashMap<&String, (GroupId, &String)> = groups
             .iter()
-            .filter_map(|(id, row)| Some((row.external_id.as_ref()?, *id)))
+            .filter_map(|(id, row)| Some((row.external_id.as_ref()?, (*id, &row.name))))
             .collect();
+        let nobody = BTreeSet::new();
+        let mut inside: HashMap<GroupId, BTreeSet<MembershipId>> = HashMap::new();
+        for place in shared::places_of(pool, self.caller.id).await.map_err(unavailable)? {
+            inside.entry(place.group).or_default().insert(place.member);
+        }
         for (external, (name, named)) in &self.said.groups {
             let wanted: BTreeSet<MembershipId> = named.iter().filter_map(|id| members.get(id).copied()).collect();
             match known.get(external) {
                 None => self.create(external, name, wanted).await?,
-                Some(group) => self.update(*group, external, name, wanted).await?,
+                // what is as it shall be makes nobody sync again
+                Some((group, known)) if *known == name && inside.get(group).unwrap_or(&nobody) == &wanted => {}
+                Some((group, _)) => self.update(*group, external, name, wanted).await?,
             }
         }
         Ok(())
@@ -298,8 +323,7 @@ impl Import<'_> {
                 ..Contents::default()
             },
         };
-        self.caller.change(self.app, &command).await?;
-        Ok(())
+        self.step(&command).await
     }
 
     async fn update(&self, group: GroupId, external: &str, name: &str, members: BTreeSet<MembershipId>) -> Answer<()> {
@@ -312,7 +336,6 @@ impl Import<'_> {
             collections: None,
             members: Some(members),
         };
-        self.caller.change(self.app, &command).await?;
-        Ok(())
+        self.step(&command).await
     }
 }

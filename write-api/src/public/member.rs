@@ -18,17 +18,17 @@ use commands::{
     },
 };
 use domain::{
-    id::{GroupId, MembershipId, UserId},
+    id::{CollectionId, GroupId, MembershipId, UserId},
     organization::{
         grant::Grantee,
         role::{Permissions, Role},
     },
 };
-use projections::sync::{account::AccountView, membership::MembershipRow, shared};
+use projections::sync::{account::AccountView, collection::CollectionRow, membership::MembershipRow, shared};
 use read_api::unavailable;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use web::{Answer, Body, PathId, Problem, Routes};
 
 /// The routes.
@@ -69,6 +69,14 @@ fn render(id: MembershipId, row: &MembershipRow, account: Option<&AccountView>, 
     })
 }
 
+/// The collections that hold a member's own items: nobody gives or takes rights in them.
+fn own_among(rows: &[(CollectionId, CollectionRow)]) -> HashSet<CollectionId> {
+    rows.iter()
+        .filter(|(_, row)| row.default_of.is_some())
+        .map(|(id, _)| *id)
+        .collect()
+}
+
 /// The membership, if it is of the organization.
 async fn found(app: &WriteApi, caller: &OrganizationCaller, id: MembershipId) -> Answer<MembershipRow> {
     let pool = app.read.fresh(caller.asking()).await?;
@@ -85,10 +93,10 @@ async fn shown(app: &WriteApi, caller: &OrganizationCaller, id: MembershipId) ->
     let grants = shared::grants_to(pool, Grantee::Member(id))
         .await
         .map_err(unavailable)?;
-    let collections: Vec<_> = grants
-        .iter()
-        .map(|row| association(row.collection.0, row.rights))
-        .collect();
+    let named: Vec<_> = grants.iter().map(|row| row.collection).collect();
+    let own = own_among(&shared::collections(pool, &named).await.map_err(unavailable)?);
+    let shared = grants.iter().filter(|row| !own.contains(&row.collection));
+    let collections: Vec<_> = shared.map(|row| association(row.collection.0, row.rights)).collect();
     let account = row.user.and_then(|user| accounts.get(&user));
     Ok(Json(render(id, &row, account, &collections)))
 }
@@ -99,9 +107,10 @@ async fn all(caller: OrganizationCaller, State(app): State<WriteApi>) -> Answer<
     let rows = shared::members_of(pool, caller.id).await.map_err(unavailable)?;
     let users: Vec<UserId> = rows.iter().filter_map(|(_, row)| row.user).collect();
     let accounts = app.read.accounts(caller.asking(), &users).await?;
+    let own = own_among(&shared::collections_of(pool, caller.id).await.map_err(unavailable)?);
     let mut collections: HashMap<MembershipId, Vec<Value>> = HashMap::new();
     for grant in shared::grants_of(pool, caller.id).await.map_err(unavailable)? {
-        if let Grantee::Member(member) = grant.to {
+        if let (Grantee::Member(member), false) = (grant.to, own.contains(&grant.collection)) {
             let shown = association(grant.collection.0, grant.rights);
             collections.entry(member).or_default().push(shown);
         }
@@ -190,7 +199,7 @@ async fn change(
     id: PathId<MembershipId>,
     Body(request): Body<MemberRequest>,
 ) -> Answer<Json<Value>> {
-    let row = found(&app, &caller, id.0).await?;
+    found(&app, &caller, id.0).await?;
     let mut checks = Checks::new();
     let role = role(request.r#type, request.permissions, &mut checks);
     let external_id = checks.text("ExternalId", request.external_id, MAX_EXTERNAL_ID);
@@ -200,8 +209,8 @@ async fn change(
     let command = ChangeMember {
         by: caller.standing(),
         membership: id.0,
-        role,
-        secrets_manager: row.view.secrets_manager,
+        role: Some(role),
+        secrets_manager: None,
         external_id: Some(external_id),
         present: present(&app, &caller, id.0).await?,
         collections,
@@ -218,6 +227,7 @@ async fn remove(caller: OrganizationCaller, State(app): State<WriteApi>, id: Pat
         membership: id.0,
         by: Some(caller.standing()),
         user: caller.asking(),
+        spare_owners: false,
     };
     caller.change(&app, &command).await?;
     Ok(())
@@ -248,15 +258,15 @@ async fn set_groups(
     id: PathId<MembershipId>,
     Body(request): Body<GroupsRequest>,
 ) -> Answer<()> {
-    let row = found(&app, &caller, id.0).await?;
+    found(&app, &caller, id.0).await?;
     let mut checks = Checks::new();
     bounded(request.group_ids.as_ref(), &mut checks);
     checks.done()?;
     let command = ChangeMember {
         by: caller.standing(),
         membership: id.0,
-        role: row.role,
-        secrets_manager: row.view.secrets_manager,
+        role: None,
+        secrets_manager: None,
         external_id: None,
         present: present(&app, &caller, id.0).await?,
         collections: None,

@@ -35,11 +35,11 @@ pub struct ChangeMember {
     pub by: Standing,
     /// Who.
     pub membership: MembershipId,
-    /// The role now.
-    pub role: Role,
-    /// Whether they may use Secrets Manager now.
-    pub secrets_manager: bool,
-    /// What a directory calls them now; `None` leaves it.
+    /// The role from now on.
+    pub role: Option<Role>,
+    /// Whether they may use Secrets Manager from now on.
+    pub secrets_manager: Option<bool>,
+    /// What a directory calls them from now on.
     pub external_id: Option<Option<String>>,
     /// What the member has.
     pub present: Present,
@@ -56,7 +56,9 @@ impl Transaction for ChangeMember {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         let organization = self.by.organization;
         let (loaded, live) = load(unit, organization, self.membership).await?;
-        check_appointment(&self.by, Some(live.role), Some(self.role))?;
+        check_appointment(&self.by, Some(live.role), self.role)?;
+        let role = self.role.unwrap_or(live.role);
+        let secrets_manager = self.secrets_manager.unwrap_or(live.secrets_manager);
         let own = live.user == Some(self.by.user);
         // whoever stands above collections does so by role; nobody gives themselves rights in one
         let gains = |wanted: &BTreeMap<CollectionId, Rights>| {
@@ -93,14 +95,14 @@ impl Transaction for ChangeMember {
             events.push(MembershipEvent::ExternalIdChanged { external_id, at });
             at = at.next(at);
         }
-        if (live.role, live.secrets_manager) != (self.role, self.secrets_manager) {
-            owner = listed && self.role == Role::Owner;
+        if (live.role, live.secrets_manager) != (role, secrets_manager) {
+            owner = listed && role == Role::Owner;
             if listed && !owner {
                 keep_owners(unit, organization, self.membership, false).await?;
             }
             events.push(MembershipEvent::RoleChanged {
-                role: self.role,
-                secrets_manager: self.secrets_manager,
+                role,
+                secrets_manager,
                 at,
             });
         }

@@ -24,6 +24,8 @@ pub struct EndMembership {
     pub by: Option<Standing>,
     /// Whose membership it must be, where somebody leaves.
     pub user: UserId,
+    /// Leaves it as it is if it is an owner's.
+    pub spare_owners: bool,
 }
 
 impl Transaction for EndMembership {
@@ -32,6 +34,9 @@ impl Transaction for EndMembership {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         let (loaded, live) = load(unit, self.organization, self.membership).await?;
+        if self.spare_owners && live.role == Role::Owner {
+            return Ok(());
+        }
         let how = match &self.by {
             Some(by) => {
                 check_appointment(by, Some(live.role), None)?;

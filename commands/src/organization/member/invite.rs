@@ -11,6 +11,7 @@ use domain::{
         group::{GroupPlace, GroupPlaceEvent},
         membership::{Invitee, Membership, MembershipEvent, Stage},
         place::{Place, PlaceEvent},
+        profile::Organization,
         role::Role,
     },
     personal::Personal,
@@ -57,6 +58,8 @@ impl Transaction for InviteMembers {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<Vec<MembershipId>, Stop> {
         check_appointment(&self.by, None, Some(self.role))?;
         let organization = self.by.organization;
+        let there = unit.load::<Organization>(organization).await?.state;
+        must(there.live().is_some(), OrganizationError::NotFound)?;
         let collections: Vec<_> = self.collections.keys().copied().collect();
         check_references(unit, organization, &collections, &self.groups).await?;
         must(

@@ -63,6 +63,7 @@ async fn import(
 ) -> Answer<()> {
     let organization: Option<OrganizationId> = query.organization_id.and_then(|id| id.parse().ok());
     let organization = organization.ok_or_else(Problem::not_found)?;
+    check_bounds(&request)?;
     let named: Vec<_> = request.collections.iter().filter_map(|one| one.id).collect();
     let by = app.standing(&caller, organization, About::Collections(&named)).await?;
     let (collections, ciphers) = checked(organization, request)?;
@@ -84,13 +85,17 @@ type Checked = (
     Vec<(commands::vault::cipher::NewCipher, Vec<usize>)>,
 );
 
-fn checked(organization: OrganizationId, request: ImportRequest) -> Answer<Checked> {
+fn check_bounds(request: &ImportRequest) -> Answer<()> {
     if request.ciphers.len() > MAX_CIPHERS
         || request.collections.len() > MAX_FOLDERS
         || request.collection_relationships.len() > MAX_RELATIONS
     {
         return Err(Problem::bad_request("You cannot import this much data at once."));
     }
+    Ok(())
+}
+
+fn checked(organization: OrganizationId, request: ImportRequest) -> Answer<Checked> {
     // indices that point nowhere are passed over
     let index = |number: i64| usize::try_from(number).ok();
     let mut within: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
