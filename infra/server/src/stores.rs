@@ -1,8 +1,8 @@
 //! The stores and keys every subcommand works with.
 
-use crate::{config::Config, feed::Feed, keys::Keys};
+use crate::{clock::RandomIds, config::Config, feed::Feed, keys::Keys};
 use anyhow::{Context as _, Result};
-use commands::ports::{EventStore, Seal, Snapshots};
+use commands::ports::{EventStore, Ids, Seal, Snapshots};
 use eventstore_kurrentdb::{KurrentSettings, KurrentStore, StagedStore};
 use eventstore_postgres::PostgresStore;
 use ops::PostgresSnapshots;
@@ -13,7 +13,6 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{sync::Arc, time::Duration};
-use uuid::Uuid;
 
 /// The most bytes of one append: an import of 40,000 items.
 const MAX_APPEND: usize = 96 << 20;
@@ -131,7 +130,7 @@ impl Stores {
 /// The database, and this process as it shall see it: by a name of its own, for who takes over a projector asks who else is there.
 fn named(database_url: &str) -> Result<PgConnectOptions> {
     let options: PgConnectOptions = database_url.parse()?;
-    Ok(options.application_name(&format!("annalock-{}", Uuid::new_v4().simple())))
+    Ok(options.application_name(&format!("annalock-{}", RandomIds.new_id().simple())))
 }
 
 async fn postgres(pool: &PgPool) -> Result<Events> {
