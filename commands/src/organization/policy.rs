@@ -24,6 +24,18 @@ pub struct SetPolicy {
     pub data: Option<Value>,
 }
 
+/// Whether there is a member in it by which values that are personal, or sealed, are known in events. This is the one place where
+/// JSON of clients stands in an event as it is: taken for such a value it could be opened by nobody, and nothing behind it.
+fn looks_sealed(data: &Value) -> bool {
+    match data {
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.starts_with('$') || looks_sealed(value)),
+        Value::Array(values) => values.iter().any(looks_sealed),
+        _ => false,
+    }
+}
+
 impl Transaction for SetPolicy {
     type Output = Policy;
     type Error = OrganizationError;
@@ -31,6 +43,10 @@ impl Transaction for SetPolicy {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<Policy, Stop> {
         must(self.by.may_manage_policies(), OrganizationError::Forbidden)?;
         must(self.kind <= LAST_KIND, OrganizationError::NotFound)?;
+        must(
+            !self.data.as_ref().is_some_and(looks_sealed),
+            OrganizationError::Invalid("Data has a name that is not allowed."),
+        )?;
         let loaded = unit
             .load::<Policy>(PolicyId::of(self.by.organization, self.kind))
             .await?;

@@ -195,3 +195,28 @@ async fn an_account_that_cannot_go_leaves_nothing() {
     let organizations = anns.sync().await["profile"]["organizations"].clone();
     assert_eq!(organizations.as_array().unwrap().len(), 2, "{organizations}");
 }
+
+/// Events hold personal values in an envelope of their own; what looks like one and is none could not be opened by anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_a_client_sends_is_taken_for_a_sealed_value() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("envelope").await;
+    let organization = anns.found(&ann, "Envelope").await;
+    let user = anns.user_id().await;
+    for inside in [
+        json!({"$sealed": {"s": user, "k": 1, "n": "AAAAAAAAAAAAAAAA", "c": "AAAAAAAAAAAAAAAAAAAAAAAA"}}),
+        json!({"$personal": {"s": user, "v": "x"}}),
+    ] {
+        for data in [inside.clone(), json!({"a": inside}), json!({"a": [{"b": inside}]})] {
+            let body = json!({"enabled": true, "data": data});
+            let path = organization.path("policies/1");
+            anns.put(&path, &body).await.refused(400, "not allowed");
+        }
+    }
+    let text = json!({"enabled": true, "data": {"text": "{\"$sealed\":{\"s\":\"x\"}}"}});
+    let kept = anns.put(&organization.path("policies/1"), &text).await.ok();
+    assert_eq!(kept["data"], text["data"]);
+    // everything goes on
+    anns.create_login(&ann, "after").await;
+    assert!(!anns.sync().await["ciphers"].as_array().unwrap().is_empty());
+}
