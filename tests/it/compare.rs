@@ -51,7 +51,7 @@ fn differences(expected: Option<&Value>, found: Option<&Value>, path: &str, diff
 /// Ids become `<id>`, times `<time>`, sealed texts `<sealed>`, long base64 `<base64>`, addresses `<email>`.
 pub fn redacted(value: &Value) -> Value {
     match value {
-        Value::String(text) => json!(placeholder(text)),
+        Value::String(text) => json!(redacted_text(text)),
         Value::Array(items) => items.iter().map(redacted).collect(),
         Value::Object(fields) => fields
             .iter()
@@ -62,7 +62,7 @@ pub fn redacted(value: &Value) -> Value {
     }
 }
 
-fn placeholder(text: &str) -> &str {
+fn redacted_text(text: &str) -> &str {
     let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_' | '.');
     if uuid::Uuid::try_parse(text).is_ok() {
         "<id>"

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // what should not fail and does, fails the test
 
+#[path = "eventstore/cut_line.rs"]
+mod cut_line;
 #[path = "eventstore/fenced.rs"]
 mod fenced;
 #[path = "eventstore/kurrentdb.rs"]

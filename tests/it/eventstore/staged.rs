@@ -1,80 +1,17 @@
 //! Creating several streams all or nothing on a store that cannot, whenever the writer is stopped.
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use commands::ports::{AppendError, Appended, Caps, EventStore, Expected, Page, ReadError, StreamAppend};
+use super::cut_line::{Cut, event, on, stopped_after};
+use commands::ports::{AppendError, Appended, EventStore, Expected, StreamAppend};
 use domain::event::{NewEvent, Position, Revision, StoredEvent, StreamName};
-use eventstore_kurrentdb::{KurrentSettings, KurrentStore, Resumed, StagedStore, is_bookkeeping};
+use eventstore_kurrentdb::{Resumed, StagedStore, is_bookkeeping};
 use kurrentdb_double::Double;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
-};
+use std::sync::Arc;
 use std::time::Duration;
 use tests::{
     faulty_store::FaultyStore,
     sample::{append_surely, seed},
 };
-use tokio::sync::watch;
 use uuid::Uuid;
-
-/// A line that is cut after some appends: everything later is lost, and the last answer before it if `mute`.
-pub struct Cut {
-    inner: Arc<dyn EventStore>,
-    left: AtomicUsize,
-    mute: bool,
-}
-
-impl Cut {
-    pub fn after(appends: usize, mute: bool, inner: &Arc<dyn EventStore>) -> Arc<Self> {
-        Arc::new(Self {
-            inner: Arc::clone(inner),
-            left: AtomicUsize::new(appends),
-            mute,
-        })
-    }
-}
-
-#[async_trait]
-impl EventStore for Cut {
-    async fn append(&self, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
-        let lost = || Err(AppendError::Unavailable("the line was cut".to_owned()));
-        match self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
-            Err(_) => lost(),
-            Ok(1) if self.mute => {
-                self.inner.append(group).await?;
-                lost()
-            }
-            Ok(_) => self.inner.append(group).await,
-        }
-    }
-    async fn append_unless(&self, fence: &StreamName, group: Vec<StreamAppend>) -> Result<Vec<Appended>, AppendError> {
-        self.inner.append_unless(fence, group).await
-    }
-    async fn read_stream(&self, stream: &StreamName, from: u64, max: usize) -> Result<Vec<StoredEvent>, ReadError> {
-        self.inner.read_stream(stream, from, max).await
-    }
-    async fn read_all(&self, after: Position, max: usize) -> Result<Page, ReadError> {
-        self.inner.read_all(after, max).await
-    }
-    async fn head(&self) -> Result<Position, ReadError> {
-        self.inner.head().await
-    }
-    fn wake(&self) -> watch::Receiver<Position> {
-        self.inner.wake()
-    }
-    fn caps(&self) -> Caps {
-        self.inner.caps()
-    }
-}
-
-pub async fn on(double: &Double) -> Arc<dyn EventStore> {
-    Arc::new(
-        KurrentStore::connect(&double.url, KurrentSettings::default())
-            .await
-            .unwrap(),
-    )
-}
 
 /// Four streams, the first of them an address; ids from `n`. Events of `bytes` each.
 fn group(n: u128, bytes: usize) -> Vec<StreamAppend> {
@@ -87,16 +24,6 @@ fn group(n: u128, bytes: usize) -> Vec<StreamAppend> {
             .collect(),
     };
     categories.into_iter().enumerate().map(append).collect()
-}
-
-pub fn event(id: u128, bytes: usize) -> NewEvent {
-    NewEvent {
-        id: Uuid::from_u128(id),
-        type_name: "Created".into(),
-        schema: 1,
-        data: Bytes::from(format!("\"{}\"", "x".repeat(bytes))),
-        meta: Bytes::from_static(b"{\"actor\":{\"kind\":\"system\"}}"),
-    }
 }
 
 /// How many of the group's streams hold just its events; panics if one holds something else.
@@ -213,10 +140,7 @@ async fn a_committed_batch_whose_first_stream_was_taken_leaves_nothing_when_resu
     let double = Double::start().unwrap();
     let store = on(&double).await;
     let group = group(1, 10);
-    StagedStore::new(Cut::after(1, false, &store))
-        .append(group.clone())
-        .await
-        .unwrap_err();
+    stopped_after(1, &store, &group).await;
     let faster = StreamAppend {
         events: vec![event(99, 10)],
         ..group[0].clone()
@@ -264,10 +188,7 @@ async fn a_later_stream_taken_after_the_commit_is_left_out_and_reported() {
     let double = Double::start().unwrap();
     let store = on(&double).await;
     let mut group = group(1, 10);
-    StagedStore::new(Cut::after(1, false, &store))
-        .append(group.clone())
-        .await
-        .unwrap_err();
+    stopped_after(1, &store, &group).await;
     let taken = StreamAppend {
         events: vec![event(99, 10)],
         ..group[2].clone()
@@ -424,10 +345,7 @@ async fn resuming_begins_where_the_store_was_searched_before() {
 
     // a batch behind the checkpoint is found by one that starts there
     let group = group(1, 10);
-    StagedStore::new(Cut::after(1, false, &store))
-        .append(group.clone())
-        .await
-        .unwrap_err();
+    stopped_after(1, &store, &group).await;
     let late = StagedStore::new(Arc::clone(&store));
     assert_eq!(
         late.resume().await.unwrap(),
@@ -446,10 +364,7 @@ async fn a_writer_that_was_stopped_is_resumed_in_the_background() {
     let staged = Arc::new(StagedStore::new(Arc::clone(&store)));
     let resuming = staged.keep_resuming(Duration::from_millis(20));
     let group = group(1, 10);
-    StagedStore::new(Cut::after(3, false, &store))
-        .append(group.clone())
-        .await
-        .unwrap_err();
+    stopped_after(3, &store, &group).await;
     let mut whole = 0;
     for _ in 0..200 {
         whole = there(&*store, &group).await;

@@ -1,6 +1,6 @@
 //! Changing several streams all or nothing on a store that cannot, whenever the writer is stopped.
 
-use super::staged::{Cut, event, on};
+use super::cut_line::{Cut, event, on, stopped_after};
 use commands::ports::{AppendError, EventStore, Expected, StreamAppend};
 use domain::event::{Revision, StreamName};
 use eventstore_kurrentdb::{Resumed, StagedStore};
@@ -78,10 +78,7 @@ async fn who_comes_first_to_the_first_stream_stops_all_of_it() {
     let double = Double::start().unwrap();
     let store = on(&double).await;
     let group = begun(&*store, 1, Expected::Follows).await;
-    StagedStore::new(Cut::after(1, false, &store))
-        .append(group.clone())
-        .await
-        .unwrap_err();
+    stopped_after(1, &store, &group).await;
     let faster = append("user", 1, Expected::Exact(Revision(0)), 99);
     store.append(vec![faster]).await.unwrap();
 
@@ -105,10 +102,7 @@ async fn what_follows_is_appended_whatever_came_between_and_once() {
     let double = Double::start().unwrap();
     let store = on(&double).await;
     let group = begun(&*store, 1, Expected::Follows).await;
-    StagedStore::new(Cut::after(2, false, &store))
-        .append(group.clone())
-        .await
-        .unwrap_err();
+    stopped_after(2, &store, &group).await;
     let between = append("folder", 1, Expected::Exact(Revision(0)), 99);
     store.append(vec![between]).await.unwrap();
 
@@ -133,10 +127,7 @@ async fn a_change_that_does_not_follow_ends_where_somebody_came_between_and_can_
     let double = Double::start().unwrap();
     let store = on(&double).await;
     let group = begun(&*store, 1, Expected::Exact).await;
-    StagedStore::new(Cut::after(2, false, &store))
-        .append(group.clone())
-        .await
-        .unwrap_err();
+    stopped_after(2, &store, &group).await;
     let between = append("folder", 1, Expected::Exact(Revision(0)), 99);
     store.append(vec![between]).await.unwrap();
 
