@@ -7,4 +7,5 @@ mod parked;
 mod rebuild;
 mod retired;
 mod rows;
+mod shards;
 mod world;
