@@ -52,6 +52,9 @@ pub enum AccountError {
     /// There is nothing to verify.
     #[error("Email already verified.")]
     AlreadyVerified,
+    /// The password is the person's own.
+    #[error("User does not have a temporary password to update.")]
+    NotTemporary,
     /// A key pair can be set once; after that it can only be replaced.
     #[error("User has existing keypair")]
     HasKeyPair,

@@ -9,6 +9,7 @@ pub mod member;
 pub mod policy;
 pub mod profile;
 
+use crate::account::AccountError;
 use crate::execute::{ExecuteError, LoadError, Unit};
 use domain::{
     event::Aggregate,
@@ -53,6 +54,9 @@ pub enum OrganizationError {
     /// A collection or a group that is named is not there.
     #[error("{0}")]
     NoSuchReference(&'static str),
+    /// What is wrong with the account of a member.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The request does not make sense.
     #[error("{0}")]
     Invalid(&'static str),
@@ -64,6 +68,8 @@ impl Fault for OrganizationError {
             Self::NotFound => FaultKind::NotFound,
             Self::Forbidden => FaultKind::Forbidden,
             Self::Exists => FaultKind::Conflict,
+            // of the member, not of who asks
+            Self::Account(_) => FaultKind::Invalid,
             Self::LastOwner
             | Self::NobodyToInvite
             | Self::WrongStage(_)

@@ -8,6 +8,7 @@ mod journey;
 mod member;
 mod public;
 mod raise;
+mod recovery;
 mod stranger;
 
 use serde_json::{Value, json};

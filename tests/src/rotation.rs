@@ -25,7 +25,7 @@ use ops::MemorySnapshots;
 use sealing::table::MemoryKeyTable;
 use sealing::{CACHED_SUBJECTS, Keks, KeyFolder, Keyring};
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Barrier;
@@ -283,9 +283,11 @@ impl Person {
             resealed: Resealed {
                 ciphers: ciphers.iter().map(resealed).collect(),
                 folders: folders.iter().map(|folder| (*folder, sealed("BBBB"))).collect(),
+                recovery: HashMap::new(),
             },
             ciphers,
             folders,
+            memberships: vec![],
             begun,
             stamp: Uuid::new_v4(),
         }

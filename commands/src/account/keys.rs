@@ -6,6 +6,7 @@ mod change_kdf;
 mod change_password;
 mod name_user_key;
 mod regenerate_pair;
+mod replace_temporary;
 pub mod rotate_user_key;
 mod set_pair;
 
@@ -15,6 +16,7 @@ pub use change_kdf::ChangeKdf;
 pub use change_password::ChangePassword;
 pub use name_user_key::SetUserKeyId;
 pub use regenerate_pair::RegenerateKeyPair;
+pub use replace_temporary::ReplaceTemporaryPassword;
 pub use rotate_user_key::{RehearseKeyRotation, Resealed, ResealedCipher, RotateUserKey};
 pub use set_pair::SetKeyPair;
 
@@ -39,7 +41,7 @@ pub struct NewSecret {
 
 impl NewSecret {
     /// The credentials of `user` with this in place of what there was.
-    pub(super) fn credentials(&self, user: &LiveUser, hint: Option<String>) -> Result<Credentials, AccountError> {
+    pub(crate) fn credentials(&self, user: &LiveUser, hint: Option<String>) -> Result<Credentials, AccountError> {
         if self.salt.as_ref().is_some_and(|salt| *salt != user.credentials.salt) {
             return Err(AccountError::Salt);
         }

@@ -14,7 +14,7 @@ pub use change::{Access, ChangeMember, Present};
 pub use confirm::ConfirmMember;
 pub use end::EndMembership;
 pub use invite::{Invitation, InviteAgain, InviteMembers};
-pub use recovery::{EnrolInRecovery, RecordRecovery};
+pub use recovery::{EnrolInRecovery, RecoverAccount};
 pub use revoke::{RestoreMember, RevokeMember};
 
 use super::{OrganizationError, Stop, must, refuse};

@@ -3,10 +3,11 @@
 use super::{OrganizationError, Stop, must};
 use crate::execute::{Transaction, Unit};
 use domain::{
-    id::PolicyId,
+    id::{MembershipId, PolicyId},
     organization::{
         access::Standing,
-        policy::{LAST_KIND, Policy, PolicyEvent},
+        membership::{Membership, MembershipEvent, RevocationReason, Stage},
+        policy::{Enforced, LAST_KIND, OF_A_SINGLE_ORGANIZATION, Policy, PolicyEvent},
     },
 };
 use serde_json::Value;
@@ -22,6 +23,57 @@ pub struct SetPolicy {
     pub enabled: bool,
     /// What it asks for.
     pub data: Option<Value>,
+    /// Members who lack what it asks for: when it is switched on, the rights of those it is for are suspended with it.
+    pub lacking: Vec<MembershipId>,
+}
+
+impl SetPolicy {
+    /// That a policy which needs another one is not on without it.
+    async fn check_needs(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let organization = self.by.organization;
+        let needy = OF_A_SINGLE_ORGANIZATION.map(|kind| kind as u8);
+        if self.enabled && needy.contains(&self.kind) {
+            let single = PolicyId::of(organization, Enforced::SingleOrganization as u8);
+            let on = unit.load::<Policy>(single).await?.state.enabled;
+            return must(
+                on,
+                OrganizationError::Invalid("Turn on the Single organization policy to enable this policy."),
+            );
+        }
+        if !self.enabled && self.kind == Enforced::SingleOrganization as u8 {
+            let ids = needy.map(|kind| PolicyId::of(organization, kind));
+            let off = unit.load_many::<Policy>(&ids).await?;
+            return must(
+                off.iter().all(|loaded| !loaded.state.enabled),
+                OrganizationError::Invalid(
+                    "Turn off all policies that require the Single organization policy before this one.",
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// Suspends who lacks what it asks for: neither owners nor admins, nor who is only invited, nor who asks.
+    async fn suspend(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let reason = match self.kind {
+            kind if kind == Enforced::TwoFactor as u8 => RevocationReason::TwoFactorPolicy,
+            kind if kind == Enforced::SingleOrganization as u8 => RevocationReason::SingleOrganizationPolicy,
+            _ => return Ok(()),
+        };
+        for loaded in unit.load_many::<Membership>(&self.lacking).await? {
+            let bound = loaded.state.within(self.by.organization).is_some_and(|live| {
+                !live.revoked
+                    && live.stage != Stage::Invited
+                    && !live.role.is_admin()
+                    && live.user != Some(self.by.user)
+            });
+            if bound {
+                let at = unit.now_for(&loaded);
+                unit.append(loaded, vec![MembershipEvent::Revoked { reason, at }]);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether there is a member in it by which values that are personal, or sealed, are known in events. This is the one place where
@@ -54,6 +106,8 @@ impl Transaction for SetPolicy {
         if loaded.state.set.is_some() && same {
             return Ok(loaded.state);
         }
+        self.check_needs(unit).await?;
+        let switched_on = self.enabled && !loaded.state.enabled;
         let event = PolicyEvent::Set {
             organization: self.by.organization,
             kind: self.kind,
@@ -61,6 +115,10 @@ impl Transaction for SetPolicy {
             data: self.data.clone(),
             at: unit.now_for(&loaded),
         };
-        Ok(unit.append(loaded, vec![event]))
+        let policy = unit.append(loaded, vec![event]);
+        if switched_on {
+            self.suspend(unit).await?;
+        }
+        Ok(policy)
     }
 }

@@ -88,6 +88,8 @@ pub struct LiveUser {
     pub former_stamps: Vec<Uuid>,
     /// The user key is being rotated: nobody is signed in.
     pub rotating: bool,
+    /// The password was given by an organization: the person must choose another one.
+    pub temporary_password: bool,
     /// The API key, once it was asked for.
     pub api_key: Option<Secret>,
     /// When the API key was made.
@@ -130,7 +132,7 @@ impl User {
 
 impl Aggregate for User {
     const CATEGORY: &'static str = "user";
-    const FOLD: &'static str = "9e9520fdcf747895";
+    const FOLD: &'static str = "921b7a22d24cee64";
     type Id = UserId;
     type Event = UserEvent;
 
@@ -161,6 +163,7 @@ impl Aggregate for User {
                 stamp: *stamp,
                 former_stamps: vec![],
                 rotating: false,
+                temporary_password: false,
                 api_key: None,
                 api_key_at: None,
                 verify_devices: true,
@@ -212,8 +215,16 @@ impl LiveUser {
                 key_id: Some(key_id.clone()),
                 ..self
             },
-            E::PasswordChanged { credentials, stamp, .. } => Self {
+            E::PasswordChanged { credentials, stamp, .. } | E::TemporaryPasswordReplaced { credentials, stamp, .. } => {
+                Self {
+                    credentials: credentials.known()?.clone(),
+                    temporary_password: false,
+                    ..self.restamped(*stamp)
+                }
+            }
+            E::PasswordRecovered { credentials, stamp, .. } => Self {
                 credentials: credentials.known()?.clone(),
+                temporary_password: true,
                 ..self.restamped(*stamp)
             },
             E::KdfChanged {
@@ -248,6 +259,7 @@ impl LiveUser {
                 keys: Some(keys.known()?.clone()),
                 key_id: key_id.clone(),
                 rotating: false,
+                temporary_password: false,
                 ..self.restamped(*stamp)
             },
             E::EmailChanged {

@@ -17,15 +17,32 @@ pub const LAST_KIND: u8 = 22;
 pub enum Enforced {
     /// Every member logs in with two factors.
     TwoFactor = 0,
+    /// Master passwords are as strong as it says: clients see to that.
+    MasterPassword = 1,
     /// Members are in no other organization.
     SingleOrganization = 3,
+    /// Members sign in by single sign-on.
+    RequireSso = 4,
     /// New items belong to the organization.
     OrganizationDataOwnership = 5,
     /// Admins can reset passwords.
     ResetPassword = 8,
+    /// Vaults lock after a while.
+    MaximumVaultTimeout = 9,
     /// Personal vaults are not exported.
     DisablePersonalExport = 10,
+    /// Members are confirmed by clients of admins, by themselves.
+    AutomaticConfirmation = 18,
 }
+
+/// Policies that are on only where [`Enforced::SingleOrganization`] is: they decide about an account, which no two
+/// organizations can.
+pub const OF_A_SINGLE_ORGANIZATION: [Enforced; 4] = [
+    Enforced::RequireSso,
+    Enforced::ResetPassword,
+    Enforced::MaximumVaultTimeout,
+    Enforced::AutomaticConfirmation,
+];
 
 /// Everything that can have happened to a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -110,6 +110,20 @@ pub enum Letter {
         /// From where.
         ip: Option<IpAddr>,
     },
+    /// An organization gave the account another master password.
+    PasswordRecovered {
+        /// What the organization is called.
+        name: String,
+        /// When.
+        time: Timestamp,
+    },
+    /// A policy that was switched on suspended a member's rights.
+    RevokedByPolicy {
+        /// What the organization is called.
+        name: String,
+        /// It asks for two-step login; else for no other organization.
+        two_step: bool,
+    },
     /// Invites somebody into an organization.
     Invitation {
         /// Which one.
@@ -226,6 +240,8 @@ impl Letter {
             Self::Otp { .. } => "otp",
             Self::AccountDeleted { .. } => "account_deleted",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::PasswordRecovered { .. } => "password_recovered",
+            Self::RevokedByPolicy { .. } => "revoked_by_policy",
             Self::FailedLoginsNotice { .. } => "failed_logins_notice",
             Self::Invitation { .. } => "invitation",
             Self::Confirmed { .. } => "confirmed",

@@ -285,6 +285,15 @@ fn user(id: UserId, event: &UserEvent) -> Said {
         E::SigningKeysSet { fingerprint, .. } => (None, json!({ "verifyingKeyFingerprint": fingerprint })),
         E::UserKeyIdSet { key_id, .. } => (None, json!({ "userKeyId": key_id })),
         E::PasswordChanged { fingerprint, .. } => (Some(1001), json!({ "userKeyFingerprint": fingerprint })),
+        E::PasswordRecovered {
+            organization,
+            fingerprint,
+            ..
+        } => (
+            None,
+            json!({ "organizationId": organization, "userKeyFingerprint": fingerprint }),
+        ),
+        E::TemporaryPasswordReplaced { fingerprint, .. } => (Some(1008), json!({ "userKeyFingerprint": fingerprint })),
         E::KdfChanged { kdf, fingerprint, .. } => (None, json!({ "kdf": kdf, "userKeyFingerprint": fingerprint })),
         E::KeyRotated {
             fingerprint, key_id, ..

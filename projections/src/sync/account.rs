@@ -40,6 +40,9 @@ pub struct AccountView {
     pub signing: Option<Signing>,
     /// The security stamp.
     pub stamp: Uuid,
+    /// The password was given by an organization: the person must choose another one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub temporary_password: bool,
     /// `#rrggbb`.
     pub avatar_color: Option<String>,
     /// Whether new devices must be verified.
@@ -90,6 +93,7 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
             private_key: None,
             signing: None,
             stamp: *stamp,
+            temporary_password: false,
             avatar_color: None,
             verify_devices: true,
             equivalent_domains: None,
@@ -124,7 +128,16 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
             key_id: Some(key_id.clone()),
             ..row
         },
-        E::PasswordChanged { credentials, stamp, .. } => row.keyed(credentials, *stamp)?,
+        E::PasswordChanged { credentials, stamp, .. } | E::TemporaryPasswordReplaced { credentials, stamp, .. } => {
+            AccountView {
+                temporary_password: false,
+                ..row.keyed(credentials, *stamp)?
+            }
+        }
+        E::PasswordRecovered { credentials, stamp, .. } => AccountView {
+            temporary_password: true,
+            ..row.keyed(credentials, *stamp)?
+        },
         E::KdfChanged {
             kdf,
             credentials,
@@ -146,6 +159,7 @@ pub(super) fn evolve(row: Option<AccountView>, event: &UserEvent) -> Option<Acco
                 public_key: Some(keys.public_key.clone()),
                 private_key: Some(keys.private_key.as_str().to_owned()),
                 key_id: key_id.clone(),
+                temporary_password: false,
                 ..row.keyed(credentials, *stamp)?
             }
         }

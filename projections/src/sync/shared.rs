@@ -107,6 +107,22 @@ pub async fn members_of(
     Ok(rows.into_iter().map(|(id, row)| (MembershipId(id), row)).collect())
 }
 
+/// The memberships in an organization of those who are in another one as well, whatever they are there, but for the revoked.
+pub async fn members_elsewhere(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<MembershipId>, sqlx::Error> {
+    let found: Vec<Uuid> = sqlx::query_scalar(
+        "select m.membership_id from read.membership m where m.organization_id = $1 and m.user_id is not null and exists (
+             select from read.membership o where o.user_id = m.user_id and o.organization_id <> $1
+             and o.view::jsonb ->> 'revoked' is null)",
+    )
+    .bind(organization.0)
+    .fetch_all(connection)
+    .await?;
+    Ok(found.into_iter().map(MembershipId).collect())
+}
+
 /// Whose memberships are, of those that are there and have somebody.
 pub async fn users_of(
     connection: impl PgExecutor<'_>,

@@ -21,7 +21,7 @@ pub fn profile(id: UserId, account: &AccountView, organizations: Vec<Value>) -> 
         "privateKey": account.private_key,
         "accountKeys": account_keys(account),
         "securityStamp": account.stamp,
-        "forcePasswordReset": false,
+        "forcePasswordReset": account.temporary_password,
         "usesKeyConnector": false,
         "avatarColor": account.avatar_color,
         "creationDate": account.created.iso(),

@@ -137,6 +137,7 @@ async fn an_account_shows_what_its_events_say() {
         public_key: Some("public".to_owned()),
         private_key: Some(sealed(2).as_str().to_owned()),
         stamp: Uuid::from_u128(9),
+        temporary_password: false,
         avatar_color: Some("#012345".to_owned()),
         verify_devices: false,
         equivalent_domains: Some(vec![vec!["a.org".to_owned(), "b.org".to_owned()]]),

@@ -6,15 +6,16 @@ use super::{
     secret::{Accept, SecretRequest, incorrect_password, invalid_password},
     unlock::{AuthenticationData, NewUnlock, UnlockData, agreed},
 };
-use crate::WriteApi;
+use crate::{WriteApi, organization::member::rules::PasswordPolicy};
 use axum::{Json, extract::State};
 use commands::account::{
     RequestPasswordHint, RotateSecurityStamp, find,
-    keys::{ChangeKdf, ChangePassword, NewSecret},
+    keys::{ChangeKdf, ChangePassword, NewSecret, ReplaceTemporaryPassword},
+    secret::{Proven, Way},
 };
 use domain::crypto::{EncString, Kdf};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use web::{Answer, Anyone, Body, Caller, Problem, Routes};
 
 /// The routes.
@@ -22,6 +23,7 @@ pub fn routes() -> Routes<WriteApi> {
     Routes::new()
         .post("/accounts/password", change)
         .post("/accounts/set-password", set)
+        .put("/accounts/update-temp-password", replace_temporary)
         .post("/accounts/kdf", change_kdf)
         .post("/accounts/verify-password", verify)
         .post("/accounts/security-stamp", end_all_sessions)
@@ -41,13 +43,28 @@ struct PasswordRequest {
 }
 
 /// A new master password, whichever form it came in.
-struct NewPassword {
+pub(crate) struct NewPassword {
     hash: String,
     user_key: EncString,
     /// What only the newer form says.
     salt: Option<String>,
-    kdf: Option<Kdf>,
+    pub kdf: Option<Kdf>,
     key_id: Option<String>,
+}
+
+impl NewPassword {
+    /// What the account is to sign in with.
+    ///
+    /// # Errors
+    /// 503 if it cannot be hashed now.
+    pub async fn secret(self, app: &WriteApi) -> Answer<NewSecret> {
+        Ok(NewSecret {
+            verifier: app.account.passwords.hash(&self.hash).await?,
+            user_key: self.user_key,
+            salt: self.salt,
+            key_id: self.key_id,
+        })
+    }
 }
 
 impl From<NewUnlock> for NewPassword {
@@ -62,7 +79,11 @@ impl From<NewUnlock> for NewPassword {
     }
 }
 
-fn new_password(
+/// A new master password from the newer parts of a request, or from its flat fields (hash, sealed user key).
+///
+/// # Errors
+/// 400 if neither form is whole, or what is in it is no such thing.
+pub(crate) fn new_password(
     parts: (Option<AuthenticationData>, Option<UnlockData>),
     flat: (Option<String>, Option<String>),
 ) -> Answer<NewPassword> {
@@ -105,13 +126,8 @@ async fn change(caller: Caller, State(app): State<WriteApi>, Body(request): Body
     let command = ChangePassword {
         user: caller.id,
         proven,
-        secret: NewSecret {
-            verifier: app.account.passwords.hash(&new.hash).await?,
-            user_key: new.user_key,
-            salt: new.salt,
-            key_id: new.key_id,
-        },
         kdf: new.kdf,
+        secret: new.secret(&app).await?,
         hint,
         stamp: app.executor.new_id(),
     };
@@ -124,6 +140,46 @@ async fn change(caller: Caller, State(app): State<WriteApi>, Body(request): Body
 async fn set(caller: Caller, State(app): State<WriteApi>) -> Answer<()> {
     app.owner(&caller).await?;
     Err(Problem::field("", "User already has a password set."))
+}
+
+/// `UpdateTempPasswordRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TemporaryRequest {
+    new_master_password_hash: Option<String>,
+    key: Option<String>,
+    master_password_hint: Option<String>,
+    authentication_data: Option<AuthenticationData>,
+    unlock_data: Option<UnlockData>,
+}
+
+/// `PUT /accounts/update-temp-password`: by somebody who just signed in with the password an organization gave them.
+async fn replace_temporary(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    Body(request): Body<TemporaryRequest>,
+) -> Answer<()> {
+    let mut checks = Checks::new();
+    let hint = checks.text("MasterPasswordHint", request.master_password_hint, 50);
+    checks.done()?;
+    let new = new_password(
+        (request.authentication_data, request.unlock_data),
+        (request.new_master_password_hash, request.key),
+    )?;
+    let command = ReplaceTemporaryPassword {
+        user: caller.id,
+        proven: Proven {
+            way: Way::Session,
+            stamp: caller.stamp,
+        },
+        kdf: new.kdf,
+        secret: new.secret(&app).await?,
+        hint,
+        stamp: app.executor.new_id(),
+    };
+    app.change(&caller, &command).await?;
+    app.end_sessions(caller.id).await;
+    Ok(())
 }
 
 /// `ChangeKdfRequestModel`.
@@ -158,12 +214,7 @@ async fn change_kdf(caller: Caller, State(app): State<WriteApi>, Body(request): 
         user: caller.id,
         proven,
         kdf,
-        secret: NewSecret {
-            verifier: app.account.passwords.hash(&new.hash).await?,
-            user_key: new.user_key,
-            salt: new.salt,
-            key_id: new.key_id,
-        },
+        secret: new.secret(&app).await?,
         stamp: app.executor.new_id(),
     };
     app.change(&caller, &command).await?;
@@ -171,8 +222,7 @@ async fn change_kdf(caller: Caller, State(app): State<WriteApi>, Body(request): 
     Ok(())
 }
 
-/// `POST /accounts/verify-password`: whether it is right, and what policies say about passwords, which is nothing for
-/// somebody without an organization.
+/// `POST /accounts/verify-password`: whether it is right, and what policies say about passwords.
 async fn verify(
     caller: Caller,
     State(app): State<WriteApi>,
@@ -182,16 +232,16 @@ async fn verify(
     let user = app.owner(&caller).await?;
     app.prove(&caller, &user, secret, Accept::Password, invalid_password)
         .await?;
-    Ok(Json(json!({
-        "object": "masterPasswordPolicy",
-        "minComplexity": null,
-        "minLength": null,
-        "requireLower": null,
-        "requireUpper": null,
-        "requireNumbers": null,
-        "requireSpecial": null,
-        "enforceOnLogin": null,
-    })))
+    let organizations = app.read.organizations_of(caller.id).await?;
+    let policy = PasswordPolicy::of(&app, caller.id, &organizations).await?;
+    Ok(Json(policy.render("object", camel)))
+}
+
+/// `MinLength` as `minLength`.
+fn camel(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// `POST /accounts/security-stamp`.

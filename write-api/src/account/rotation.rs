@@ -17,8 +17,12 @@ use commands::account::{
     keys::{NewSecret, Resealed, ResealedCipher},
     secret::{Proven, Way},
 };
-use domain::id::{CipherId, FolderId};
+use domain::{
+    crypto::EncString,
+    id::{CipherId, FolderId, OrganizationId},
+};
 use serde::Deserialize;
+use std::collections::HashMap;
 use steps::Rotation;
 use web::{Answer, Body, Caller, Problem, Routes};
 
@@ -33,8 +37,8 @@ pub fn routes() -> Routes<WriteApi> {
         .with_body_limit(WHOLE_VAULT)
 }
 
-/// `RotateUserAccountKeysAndDataRequestModel`. What it has for organizations, passkeys and trusted devices is empty for
-/// accounts that have none of them.
+/// `RotateUserAccountKeysAndDataRequestModel`. What it has for passkeys and trusted devices is empty for accounts that have none
+/// of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RotateRequest {
@@ -50,6 +54,29 @@ struct RotateRequest {
 #[serde(rename_all = "camelCase")]
 struct UnlockData {
     master_password_unlock_data: PasswordUnlock,
+    organization_account_recovery_unlock_data: Option<Vec<RecoveryKey>>,
+}
+
+/// `OrganizationUserAccountRecoveryRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecoveryKey {
+    organization_id: OrganizationId,
+    reset_password_key: Option<String>,
+}
+
+/// The new user key as organizations that may recover the account get it.
+fn recovery_keys(sent: Option<Vec<RecoveryKey>>) -> Answer<HashMap<OrganizationId, EncString>> {
+    let mut checks = Checks::new();
+    let mut keys = HashMap::new();
+    for (index, entry) in sent.unwrap_or_default().into_iter().enumerate() {
+        let field = format!("OrganizationAccountRecoveryUnlockData[{index}].ResetPasswordKey");
+        if let Some(key) = checks.sealed(&field, entry.reset_password_key) {
+            keys.insert(entry.organization_id, key);
+        }
+    }
+    checks.done()?;
+    Ok(keys)
 }
 
 /// `MasterPasswordUnlockAndAuthenticationDataModel`.
@@ -91,7 +118,7 @@ struct FolderWithId {
 }
 
 impl AccountData {
-    fn checked(self) -> Answer<Resealed> {
+    fn checked(self, recovery: Option<Vec<RecoveryKey>>) -> Answer<Resealed> {
         let ciphers = self.ciphers.into_iter().enumerate().map(|(index, item)| {
             let sealed = item
                 .cipher
@@ -111,13 +138,17 @@ impl AccountData {
         Ok(Resealed {
             ciphers: ciphers.collect::<Answer<_>>()?,
             folders: folders.collect::<Answer<_>>()?,
+            recovery: recovery_keys(recovery)?,
         })
     }
 }
 
 /// `POST /accounts/key-management/rotate-user-account-keys`: all of it or nothing.
 async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body<RotateRequest>) -> Answer<()> {
-    let unlock = request.account_unlock_data.master_password_unlock_data;
+    let UnlockData {
+        master_password_unlock_data: unlock,
+        organization_account_recovery_unlock_data: recovery,
+    } = request.account_unlock_data;
     let mut checks = Checks::new();
     let present = checks.required(
         "OldMasterKeyAuthenticationHash",
@@ -144,7 +175,7 @@ async fn rotate(caller: Caller, State(app): State<WriteApi>, Body(request): Body
         unlock.kdf_memory,
         unlock.kdf_parallelism,
     )?;
-    let resealed = request.account_data.checked()?;
+    let resealed = request.account_data.checked(recovery)?;
 
     let user = app.owner(&caller).await?;
     let proven = app
@@ -170,7 +201,7 @@ fn missing() -> Problem {
     Problem::field("AccountKeys", "The AccountKeys field is required.")
 }
 
-/// `RotateUserKeysRequestModel`. Its `unlockData` is about organizations, emergency contacts, passkeys and trusted
+/// `RotateUserKeysRequestModel`. Its `unlockData` is about organizations, and about emergency contacts, passkeys and trusted
 /// devices, of which accounts here have none, and about sessions that go on; here they end.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -178,7 +209,15 @@ struct RotateKeysRequest {
     wrapped_account_cryptographic_state: CryptographicState,
     account_data: AccountData,
     unlock_method_data: UnlockMethod,
+    unlock_data: Option<CommonUnlockData>,
     new_user_key_id: Option<String>,
+}
+
+/// `CommonUnlockDataRequestModel`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CommonUnlockData {
+    organization_account_recovery_unlock_data: Option<Vec<RecoveryKey>>,
 }
 
 /// `UnlockMethodRequestModel`.
@@ -212,7 +251,10 @@ async fn rotate_keys_only(
     if unlock.key_id != key_id {
         return Err(Problem::field("ContainedKeyId", SAME_KEY_ID));
     }
-    let resealed = request.account_data.checked()?;
+    let recovery = request
+        .unlock_data
+        .and_then(|data| data.organization_account_recovery_unlock_data);
+    let resealed = request.account_data.checked(recovery)?;
     let user = app.owner(&caller).await?;
     let rotation = Rotation {
         // what stays of the account is read here and written there: the stamp, which changes with it, is compared

@@ -4,6 +4,7 @@ use super::{device_type, oauth::TokenError};
 use crate::{
     WriteApi,
     account::device::{MAX_NAME, MAX_PUSH_TOKEN},
+    organization::member::rules::PasswordPolicy,
 };
 use axum::http::StatusCode;
 use commands::account::device::DeviceInfo;
@@ -113,7 +114,7 @@ pub fn oauth_members(access_token: String, scope: &str, refresh_token: Option<St
 }
 
 /// What clients want beside it to unlock the vault. Names begin with a capital here, but those of `AccountKeys` do not.
-pub fn unlock_members(user: &LiveUser) -> Map<String, Value> {
+pub(crate) fn unlock_members(user: &LiveUser, policy: &PasswordPolicy) -> Map<String, Value> {
     let kdf = user.kdf;
     let key = user.credentials.user_key.as_str();
     let mut members = Map::new();
@@ -124,8 +125,11 @@ pub fn unlock_members(user: &LiveUser) -> Map<String, Value> {
         members.insert("AccountKeys".to_owned(), account_keys);
     }
     members.insert("Key".to_owned(), json!(key));
-    members.insert("MasterPasswordPolicy".to_owned(), no_policy());
-    members.insert("ForcePasswordReset".to_owned(), json!(false));
+    members.insert(
+        "MasterPasswordPolicy".to_owned(),
+        policy.render("Object", |name| name.to_owned()),
+    );
+    members.insert("ForcePasswordReset".to_owned(), json!(user.temporary_password));
     members.insert("Kdf".to_owned(), json!(kdf.kind()));
     members.insert("KdfIterations".to_owned(), json!(kdf.iterations()));
     members.insert("KdfMemory".to_owned(), json!(kdf.memory()));
@@ -150,18 +154,4 @@ pub fn unlock_members(user: &LiveUser) -> Map<String, Value> {
     });
     members.insert("UserDecryptionOptions".to_owned(), options);
     members
-}
-
-/// What policies say about passwords of somebody without an organization: nothing.
-fn no_policy() -> Value {
-    json!({
-        "MinComplexity": null,
-        "MinLength": null,
-        "RequireLower": null,
-        "RequireUpper": null,
-        "RequireNumbers": null,
-        "RequireSpecial": null,
-        "EnforceOnLogin": null,
-        "Object": "masterPasswordPolicy",
-    })
 }

@@ -9,7 +9,7 @@ use super::{
     oauth::{TokenError, not_stored},
     session::{SessionClaims, oauth_members, unlock_members},
 };
-use crate::WriteApi;
+use crate::{WriteApi, organization::member::rules::PasswordPolicy};
 use axum::{
     Json,
     extract::State,
@@ -121,6 +121,9 @@ async fn signed_in(app: &WriteApi, anyone: &Anyone, login: Login<'_>) -> Result<
     .access_token(app, now)?;
     let context = context_of(app, anyone, *id, device, login.device.kind);
     let context = app.everywhere(context, *id).await.map_err(TokenError::Other)?;
+    let policy = PasswordPolicy::of(app, *id, &context.organizations)
+        .await
+        .map_err(TokenError::Other)?;
     let record = RecordLogin {
         user: *id,
         device: login.device,
@@ -141,7 +144,7 @@ async fn signed_in(app: &WriteApi, anyone: &Anyone, login: Login<'_>) -> Result<
         None
     };
     let mut members = oauth_members(access_token, &login.scopes.join(" "), refresh_token);
-    members.extend(unlock_members(user));
+    members.extend(unlock_members(user, &policy));
     Ok(members)
 }
 

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod join;
+mod recovery;
 pub(crate) mod rules;
 
 use super::access::{Selection, collections, role};
@@ -38,6 +39,7 @@ pub fn routes() -> Routes<WriteApi> {
         .put("/organizations/{id}/users/{member}/restore/vnext", restore)
         .post("/organizations/{id}/leave", leave)
         .merge(join::routes())
+        .merge(recovery::routes())
         .merge(bulk::routes())
 }
 

@@ -1,6 +1,6 @@
 //! Policies.
 
-use crate::WriteApi;
+use crate::{WriteApi, organization::member::rules};
 use axum::{Json, extract::State};
 use commands::{organization::policy::SetPolicy, ports::About};
 use domain::id::{OrganizationId, PolicyId};
@@ -52,7 +52,12 @@ async fn set(
         return Err(Problem::field("Enabled", "The Enabled field is required."));
     };
     let data = checked_data(request.data)?;
+    let lacking = match enabled {
+        true => rules::lacking(&app, caller.id, ids.0, ids.1).await?,
+        false => vec![],
+    };
     let command = SetPolicy {
+        lacking,
         by,
         kind: ids.1,
         enabled,

@@ -1,7 +1,10 @@
 //! `/public/policies`.
 
 use super::{OrganizationCaller, list};
-use crate::{WriteApi, organization::policy::checked_data};
+use crate::{
+    WriteApi,
+    organization::{member::rules, policy::checked_data},
+};
 use axum::{Json, extract::State};
 use commands::organization::policy::SetPolicy;
 use domain::{id::PolicyId, organization::policy::LAST_KIND};
@@ -74,7 +77,12 @@ async fn set(
     let Some(enabled) = request.enabled else {
         return Err(Problem::field("Enabled", "The Enabled field is required."));
     };
+    let lacking = match enabled {
+        true => rules::lacking(&app, caller.asking(), caller.id, kind.0).await?,
+        false => vec![],
+    };
     let command = SetPolicy {
+        lacking,
         by: caller.standing(),
         kind: kind.0,
         enabled,

@@ -34,7 +34,8 @@ use crate::{
 use domain::{
     account::user::{LiveUser, User, UserEvent},
     crypto::{EncString, Kdf, fingerprint},
-    id::{CipherId, FolderId, UserId},
+    id::{CipherId, FolderId, MembershipId, OrganizationId, UserId},
+    organization::membership::{LiveMembership, Membership, MembershipEvent},
     personal::Personal,
     time::Timestamp,
     vault::{
@@ -52,6 +53,8 @@ pub struct Resealed {
     pub ciphers: HashMap<CipherId, ResealedCipher>,
     /// Folders: their names.
     pub folders: HashMap<FolderId, EncString>,
+    /// The new user key, sealed for the organizations that may recover the account.
+    pub recovery: HashMap<OrganizationId, EncString>,
 }
 
 /// An item, sealed with a new user key.
@@ -87,6 +90,8 @@ pub struct RotateUserKey {
     pub ciphers: Vec<CipherId>,
     /// All folders there are.
     pub folders: Vec<FolderId>,
+    /// All memberships there are.
+    pub memberships: Vec<MembershipId>,
     /// The stamp it was begun with.
     pub begun: Uuid,
     /// A new security stamp.
@@ -163,10 +168,34 @@ impl RotateUserKey {
         }))
     }
 
+    /// An organization that may recover the account may go on to: it gets the new key, or nothing of this happens.
+    fn decide_membership(
+        &self,
+        loaded: &Loaded<Membership>,
+        now: Timestamp,
+    ) -> Result<Option<MembershipEvent>, AccountError> {
+        let enrolled = |live: &&LiveMembership| live.user == Some(self.user) && live.recovery_key.is_some();
+        let Some(membership) = loaded.state.live().filter(enrolled) else {
+            return Ok(None);
+        };
+        let key = self.resealed.recovery.get(&membership.organization);
+        let key = key.ok_or(AccountError::LeftOut("account recovery keys"))?;
+        Ok(Some(MembershipEvent::RecoveryEnrolled {
+            key: key.clone(),
+            fingerprint: fingerprint(key.as_str()),
+            at: now,
+        }))
+    }
+
     /// Reads all of the vault, decides, and collects what is to be appended.
     async fn reseal(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
         let ciphers = unit.load_many::<Cipher>(&self.ciphers).await?;
         let folders = unit.load_many::<Folder>(&self.folders).await?;
+        for membership in unit.load_many::<Membership>(&self.memberships).await? {
+            let event = self.decide_membership(&membership, unit.now_for(&membership));
+            let event = event.map_err(ExecuteError::Refused)?;
+            unit.follow(membership, event.into_iter().collect());
+        }
         for folder in folders {
             let event = self.decide_folder(&folder, unit.now_for(&folder));
             let event = event.map_err(ExecuteError::Refused)?;
@@ -264,9 +293,11 @@ mod tests {
             resealed: Resealed {
                 ciphers: HashMap::from([(CipherId(Uuid::from_u128(1)), resealed(None))]),
                 folders: HashMap::new(),
+                recovery: HashMap::new(),
             },
             ciphers: vec![],
             folders: vec![],
+            memberships: vec![],
             begun: BEGUN,
             stamp: NEW_STAMP,
         }

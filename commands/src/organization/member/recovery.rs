@@ -1,16 +1,21 @@
 use super::load;
 use crate::{
-    execute::{Transaction, Unit},
+    account::{AccountError, keys::NewSecret},
+    execute::{ExecuteError, Transaction, Unit},
     organization::{OrganizationError, Stop, must, refuse},
 };
 use domain::{
-    crypto::{EncString, fingerprint},
-    id::{MembershipId, OrganizationId, UserId},
+    account::user::{User, UserEvent},
+    crypto::{EncString, Kdf, fingerprint},
+    id::{MembershipId, OrganizationId, PolicyId, UserId},
     organization::{
         access::Standing,
-        membership::{MembershipEvent, Stage},
+        membership::MembershipEvent,
+        policy::{Enforced, Policy},
     },
+    personal::Personal,
 };
+use uuid::Uuid;
 
 /// Lets the organization recover the account, or no longer. Members do so for themselves.
 #[derive(Debug, Clone)]
@@ -50,30 +55,57 @@ impl Transaction for EnrolInRecovery {
     }
 }
 
-/// Notes that the organization recovered an account; the account's own event says what changed.
+/// Gives the account of a member another master password, which the member must replace. All sessions of theirs end.
 #[derive(Debug, Clone)]
-pub struct RecordRecovery {
+pub struct RecoverAccount {
     /// Who does it.
     pub by: Standing,
     /// Whose account.
     pub membership: MembershipId,
+    /// What the member will sign in with.
+    pub secret: NewSecret,
+    /// How the client made the master key, if it said so: it must be what it was.
+    pub kdf: Option<Kdf>,
+    /// A new security stamp.
+    pub stamp: Uuid,
 }
 
-impl Transaction for RecordRecovery {
+impl Transaction for RecoverAccount {
     type Output = UserId;
     type Error = OrganizationError;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<UserId, Stop> {
-        let (loaded, live) = load(unit, self.by.organization, self.membership).await?;
+        let organization = self.by.organization;
+        let (loaded, live) = load(unit, organization, self.membership).await?;
         must(self.by.may_recover(live.role), OrganizationError::Forbidden)?;
-        let enrolled = live.stage == Stage::Confirmed && !live.revoked && live.recovery_key.is_some();
-        match live.user.filter(|_| enrolled) {
-            Some(user) => {
-                let at = unit.now_for(&loaded);
-                unit.append(loaded, vec![MembershipEvent::Recovered { at }]);
-                Ok(user)
-            }
-            None => refuse(OrganizationError::Invalid("Organization User not valid")),
-        }
+        let policy = PolicyId::of(organization, Enforced::ResetPassword as u8);
+        let allowed = unit.load::<Policy>(policy).await?.state.enabled;
+        must(
+            allowed,
+            OrganizationError::Invalid("Organization does not have the password reset policy enabled."),
+        )?;
+        let enrolled = live.is_active() && live.recovery_key.is_some();
+        let Some(id) = live.user.filter(|_| enrolled) else {
+            return refuse(OrganizationError::Invalid("Organization User not valid"));
+        };
+        let account = unit.load::<User>(id).await?;
+        let Some(user) = account.state.live() else {
+            return refuse(OrganizationError::Invalid("Organization User not valid"));
+        };
+        let same = self.kdf.is_none_or(|kdf| kdf == user.kdf);
+        must(same, AccountError::KdfDiffers.into())?;
+        let credentials = self.secret.credentials(user, None);
+        let credentials = credentials.map_err(|error| ExecuteError::Refused(error.into()))?;
+        let recovered = UserEvent::PasswordRecovered {
+            organization,
+            fingerprint: fingerprint(credentials.user_key.as_str()),
+            credentials: Personal::of(id, credentials),
+            stamp: self.stamp,
+            at: unit.now_for(&account),
+        };
+        let at = unit.now_for(&loaded);
+        unit.append(loaded, vec![MembershipEvent::Recovered { at }]);
+        unit.append(account, vec![recovered]);
+        Ok(id)
     }
 }

@@ -2,7 +2,12 @@
 
 use super::{Credentials, KeyPair, Secret};
 use crate::{
-    account::signing::Signing, crypto::Kdf, event::DomainEvent, id::EmailAddressId, personal::Personal, time::Timestamp,
+    account::signing::Signing,
+    crypto::Kdf,
+    event::DomainEvent,
+    id::{EmailAddressId, OrganizationId},
+    personal::Personal,
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -61,6 +66,32 @@ pub enum UserEvent {
     /// Another master password.
     #[serde(rename = "UserPasswordChanged")]
     PasswordChanged {
+        /// What they sign in with now.
+        credentials: Personal<Credentials>,
+        /// SHA-256 of the newly sealed user key.
+        fingerprint: String,
+        /// The new stamp.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// An organization that may recover the account gave it another master password: good for signing in and choosing one.
+    #[serde(rename = "UserPasswordRecovered")]
+    PasswordRecovered {
+        /// Which organization.
+        organization: OrganizationId,
+        /// What they sign in with now.
+        credentials: Personal<Credentials>,
+        /// SHA-256 of the newly sealed user key.
+        fingerprint: String,
+        /// The new stamp.
+        stamp: Uuid,
+        /// When.
+        at: Timestamp,
+    },
+    /// The person chose a master password in place of the one an organization had given them.
+    #[serde(rename = "UserTemporaryPasswordReplaced")]
+    TemporaryPasswordReplaced {
         /// What they sign in with now.
         credentials: Personal<Credentials>,
         /// SHA-256 of the newly sealed user key.
@@ -257,6 +288,8 @@ impl DomainEvent for UserEvent {
         ("UserSigningKeysSet", 1),
         ("UserKeyIdSet", 1),
         ("UserPasswordChanged", 1),
+        ("UserPasswordRecovered", 1),
+        ("UserTemporaryPasswordReplaced", 1),
         ("UserKdfChanged", 1),
         ("UserKeyRotationBegun", 1),
         ("UserKeyRotationAbandoned", 1),
@@ -285,6 +318,8 @@ impl DomainEvent for UserEvent {
             | Self::SigningKeysSet { at, .. }
             | Self::UserKeyIdSet { at, .. }
             | Self::PasswordChanged { at, .. }
+            | Self::PasswordRecovered { at, .. }
+            | Self::TemporaryPasswordReplaced { at, .. }
             | Self::KdfChanged { at, .. }
             | Self::KeyRotationBegun { at, .. }
             | Self::KeyRotationAbandoned { at }

@@ -52,11 +52,19 @@ fn letters(text: &str) -> Vec<Letter> {
             token: text.clone(),
         },
         Letter::Otp {
-            code: text,
+            code: text.clone(),
             valid_minutes: 1,
         },
         Letter::AccountDeleted { time },
         Letter::PasswordChanged { time, ip },
+        Letter::PasswordRecovered {
+            name: text.clone(),
+            time,
+        },
+        Letter::RevokedByPolicy {
+            name: text.clone(),
+            two_step: true,
+        },
         Letter::FailedLoginsNotice { count: 12, ip, time },
     ]
 }

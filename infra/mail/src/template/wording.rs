@@ -61,6 +61,20 @@ pub(super) fn draft(letter: &Letter, site: &Site) -> Draft {
             .text("The master password of your account was changed. Devices that were signed in have to sign in again.")
             .facts(None, *ip, Some(*time))
             .text("If this was not you, turn to the people who run your server."),
+        Letter::PasswordRecovered { name, time } => Draft::new("Your master password was reset")
+            .text(format!("An administrator of {} gave your account a new master password. Devices that were signed in have to sign in again, with that password, and you will be asked to choose one of your own.", foreign(name, NAME)))
+            .facts(None, None, Some(*time))
+            .text("If you did not ask for this, turn to the people who run the organization."),
+        Letter::RevokedByPolicy { name, two_step } => {
+            let (asks, then) = match two_step {
+                true => ("two-step login", "Turn it on in the settings of your account"),
+                false => ("members who are in no other organization", "Leave the others"),
+            };
+            let name = foreign(name, NAME);
+            Draft::new("Your access was suspended")
+                .text(format!("{name} asks for {asks} now, so your access to it is suspended."))
+                .text(format!("{then}, and ask an administrator of {name} to restore your access."))
+        }
         Letter::FailedLoginsNotice { count, ip, time } => Draft::new("Failed attempts to sign in")
             .text(format!("Somebody tried to sign in to your account and failed, {count} times lately."))
             .facts(None, *ip, Some(*time))

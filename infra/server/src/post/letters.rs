@@ -14,10 +14,10 @@ use domain::{
     },
     device::{Device, DeviceEvent},
     event::{Aggregate, DomainEvent, StoredEvent},
-    id::{MembershipId, SubjectId, UserId},
+    id::{MembershipId, OrganizationId, SubjectId, UserId},
     meta::Meta,
     organization::{
-        membership::{Membership, MembershipEvent, Stage},
+        membership::{Membership, MembershipEvent, RevocationReason, Stage},
         profile::Organization,
     },
 };
@@ -171,7 +171,17 @@ impl Letters {
                     },
                 )
             }
-            E::PasswordChanged { at, .. } | E::KdfChanged { at, .. } | E::KeyRotated { at, .. } => to(
+            E::PasswordRecovered { organization, at, .. } => to(
+                &user.email,
+                Letter::PasswordRecovered {
+                    name: self.name_of(*organization).await?,
+                    time: *at,
+                },
+            ),
+            E::PasswordChanged { at, .. }
+            | E::TemporaryPasswordReplaced { at, .. }
+            | E::KdfChanged { at, .. }
+            | E::KeyRotated { at, .. } => to(
                 &user.email,
                 Letter::PasswordChanged {
                     time: *at,
@@ -209,23 +219,33 @@ impl Letters {
     /// Invitations, and their happy end.
     async fn for_membership(&self, id: MembershipId, event: &MembershipEvent) -> anyhow::Result<Option<Addressed>> {
         use MembershipEvent as E;
-        let (E::Invited { at, .. } | E::InvitedAgain { at } | E::Confirmed { at, .. }) = event else {
+        let (E::Invited { at, .. } | E::InvitedAgain { at } | E::Confirmed { at, .. } | E::Revoked { at, .. }) = event
+        else {
             return Ok(None);
         };
         let membership = self.executor.state::<Membership>(id).await?;
         let Some(live) = membership.live() else { return Ok(None) };
-        let organization = self.executor.state::<Organization>(live.organization).await?;
-        let details = organization
-            .live()
-            .and_then(|organization| organization.details.as_ref());
-        let name = details.map(|details| details.name.clone()).unwrap_or_default();
-        if let E::Confirmed { .. } = event {
+        let name = self.name_of(live.organization).await?;
+        let to_member = match event {
+            E::Confirmed { .. } => Some(Letter::Confirmed { name: name.clone() }),
+            E::Revoked { reason, .. } => {
+                let two_step = match reason {
+                    RevocationReason::TwoFactorPolicy => true,
+                    RevocationReason::SingleOrganizationPolicy => false,
+                    RevocationReason::ByAdmin | RevocationReason::BySelf => return Ok(None),
+                };
+                let name = name.clone();
+                Some(Letter::RevokedByPolicy { name, two_step })
+            }
+            _ => None,
+        };
+        if let Some(letter) = to_member {
             let Some(id) = live.user else { return Ok(None) };
             let user = self.user(id).await?;
             return Ok(user.map(|user| Addressed {
                 subject: id.into(),
                 to: user.email,
-                letter: Letter::Confirmed { name },
+                letter,
             }));
         }
         let Some(email) = live.email.clone().filter(|_| live.stage == Stage::Invited) else {
@@ -243,6 +263,15 @@ impl Letters {
                 valid_days: INVITATION_DAYS as u32,
             },
         }))
+    }
+
+    /// What an organization is called; empty once it is gone.
+    async fn name_of(&self, id: OrganizationId) -> anyhow::Result<String> {
+        let organization = self.executor.state::<Organization>(id).await?;
+        let details = organization
+            .live()
+            .and_then(|organization| organization.details.as_ref());
+        Ok(details.map(|details| details.name.clone()).unwrap_or_default())
     }
 
     async fn user(&self, id: UserId) -> anyhow::Result<Option<LiveUser>> {

@@ -5,7 +5,7 @@ use commands::account::{
     keys::{AccountKeys, BeginKeyRotation, NewSecret, RehearseKeyRotation, Resealed, RotateUserKey},
     secret::Proven,
 };
-use domain::{crypto::Kdf, event::Position};
+use domain::{crypto::Kdf, event::Position, id::MembershipId};
 use web::{Answer, Caller};
 
 /// A rotation that passed the checks, whichever form it came in.
@@ -30,6 +30,7 @@ impl Rotation {
             resealed: self.resealed,
             ciphers: app.directory.ciphers_of(caller.id).await?,
             folders: app.directory.folders_of(caller.id).await?,
+            memberships: memberships(app, caller).await?,
             begun: app.executor.new_id(),
             stamp: app.executor.new_id(),
         };
@@ -50,12 +51,18 @@ impl Rotation {
         listed(app, begun.position.map_or(landed, |begun| begun.max(landed))).await?;
         rotation.ciphers = app.directory.ciphers_of(caller.id).await?;
         rotation.folders = app.directory.folders_of(caller.id).await?;
+        rotation.memberships = memberships(app, caller).await?;
         let context = context.past_its_session();
         let done = app.executor.transact(&context, &rotation).await?;
         app.settle(done.position).await?;
         app.end_sessions(caller.id).await;
         Ok(())
     }
+}
+
+async fn memberships(app: &WriteApi, caller: &Caller) -> Answer<Vec<MembershipId>> {
+    let all = app.read.memberships_of(caller.id).await?;
+    Ok(all.into_iter().map(|(id, ..)| id).collect())
 }
 
 /// Waits until the read models list everything up to `position`, for up to twenty seconds: nobody has a session by now, so

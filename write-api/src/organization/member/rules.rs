@@ -7,7 +7,7 @@ use domain::{
 };
 use projections::sync::shared;
 use read_api::unavailable;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use web::Answer;
 
 /// Policies that the server itself holds members to.
@@ -47,6 +47,30 @@ pub(crate) async fn of(app: &WriteApi, asking: UserId, organization: Organizatio
         data_ownership: on(Enforced::OrganizationDataOwnership),
         enrolls,
     })
+}
+
+/// Memberships of those who lack what a policy asks for, among them some whom it is not for.
+pub(crate) async fn lacking(
+    app: &WriteApi,
+    asking: UserId,
+    organization: OrganizationId,
+    kind: u8,
+) -> Answer<Vec<MembershipId>> {
+    let pool = app.read.fresh(asking).await?;
+    let lacking = match kind {
+        // no account has a second factor yet
+        kind if kind == Enforced::TwoFactor as u8 => shared::members_of(pool, organization)
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect(),
+        kind if kind == Enforced::SingleOrganization as u8 => shared::members_elsewhere(pool, organization)
+            .await
+            .map_err(unavailable)?,
+        _ => vec![],
+    };
+    Ok(lacking)
 }
 
 impl Rules {
@@ -96,5 +120,95 @@ impl Rules {
         Ok(alone.then_some(
             "You cannot join this organization because you are a member of another organization which forbids it",
         ))
+    }
+}
+
+/// What organizations ask of master passwords (`MasterPasswordPolicyResponseModel`): the strictest of each. Clients hold their
+/// owners to it, for no server ever sees one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PasswordPolicy {
+    /// Strength, 0 to 4.
+    complexity: Option<i64>,
+    /// Characters.
+    length: Option<i64>,
+    /// Any organization has one.
+    set: bool,
+    lower: bool,
+    upper: bool,
+    numbers: bool,
+    special: bool,
+    /// Also of passwords that there are.
+    on_login: bool,
+}
+
+impl PasswordPolicy {
+    /// That of somebody who is in `organizations`.
+    ///
+    /// # Errors
+    /// 503 if the read models cannot be asked.
+    pub async fn of(app: &WriteApi, user: UserId, organizations: &[OrganizationId]) -> Answer<Self> {
+        if organizations.is_empty() {
+            return Ok(Self::default());
+        }
+        let pool = app.read.fresh(user).await?;
+        let policies = shared::policies_of(pool, organizations).await.map_err(unavailable)?;
+        let asked = policies
+            .iter()
+            .filter(|(_, policy)| policy.kind == Enforced::MasterPassword as i16 && policy.enabled)
+            .map(|(_, policy)| policy.data.as_deref().and_then(|data| serde_json::from_str(data).ok()));
+        Ok(asked.fold(Self::default(), |all, data| all.and(&data.unwrap_or_default())))
+    }
+
+    fn and(self, data: &Value) -> Self {
+        let on = |name: &str| data[name] == true;
+        Self {
+            complexity: self.complexity.max(data["minComplexity"].as_i64()),
+            length: self.length.max(data["minLength"].as_i64()),
+            set: true,
+            lower: self.lower || on("requireLower"),
+            upper: self.upper || on("requireUpper"),
+            numbers: self.numbers || on("requireNumbers"),
+            special: self.special || on("requireSpecial"),
+            on_login: self.on_login || on("enforceOnLogin"),
+        }
+    }
+
+    /// As clients read it, `name` making the names of members of those written here; `tag` is that of the kind of object.
+    pub fn render(&self, tag: &str, name: impl Fn(&str) -> String) -> Value {
+        let flag = |on: bool| self.set.then_some(on);
+        let members = [
+            ("MinComplexity", json!(self.complexity)),
+            ("MinLength", json!(self.length)),
+            ("RequireLower", json!(flag(self.lower))),
+            ("RequireUpper", json!(flag(self.upper))),
+            ("RequireNumbers", json!(flag(self.numbers))),
+            ("RequireSpecial", json!(flag(self.special))),
+            ("EnforceOnLogin", json!(flag(self.on_login))),
+        ];
+        let mut out: Map<String, Value> = members.into_iter().map(|(key, value)| (name(key), value)).collect();
+        out.insert(tag.to_owned(), json!("masterPasswordPolicy"));
+        Value::Object(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_policies_the_strictest_of_each_counts() {
+        let one = json!({"minComplexity": 2, "minLength": 14, "requireUpper": true, "enforceOnLogin": false});
+        let other = json!({"minComplexity": null, "minLength": 20, "enforceOnLogin": true});
+        let both = PasswordPolicy::default().and(&one).and(&other);
+        assert_eq!(
+            both.render("Object", str::to_owned),
+            json!({
+                "MinComplexity": 2, "MinLength": 20, "RequireLower": false, "RequireUpper": true, "RequireNumbers": false,
+                "RequireSpecial": false, "EnforceOnLogin": true, "Object": "masterPasswordPolicy",
+            })
+        );
+        let none = PasswordPolicy::default().render("Object", str::to_owned);
+        assert_eq!(none["MinLength"], Value::Null);
+        assert_eq!(none["EnforceOnLogin"], Value::Null);
     }
 }
