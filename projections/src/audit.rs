@@ -28,7 +28,7 @@ impl Projector for AuditProjector {
     }
 
     fn version(&self) -> i32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {

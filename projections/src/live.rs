@@ -99,6 +99,8 @@ pub struct Live {
     position: watch::Sender<Position>,
     /// The last position this process told a writer of: what is read from now on must show it.
     acknowledged: AtomicU64,
+    /// The last position a writer was told of when the read models showed it: rights that were given or taken are among them.
+    shown: AtomicU64,
     /// A position the read models have not reached yet, and since when.
     ahead: Mutex<(Position, Instant)>,
     gather: Duration,
@@ -136,6 +138,7 @@ impl Live {
             gather,
             position: watch::Sender::new(Position::START),
             acknowledged: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
             ahead: Mutex::new((Position::START, Instant::now())),
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
@@ -199,6 +202,17 @@ impl Live {
     /// The last position a writer was told of by this process.
     pub fn acknowledged(&self) -> Position {
         Position(self.acknowledged.load(Ordering::Acquire))
+    }
+
+    /// Remembers that somebody is told of `position` because the read models show it. Should they go back behind it, for what
+    /// a crash of the database takes, who reads waits for it again.
+    pub fn show(&self, position: Position) {
+        self.shown.fetch_max(position.0, Ordering::AcqRel);
+    }
+
+    /// The last position somebody was told of because the read models showed it.
+    pub fn shown(&self) -> Position {
+        Position(self.shown.load(Ordering::Acquire))
     }
 
     /// Whether this process owns the projector. Known of what was confirmed lately: see [`LEASE`].

@@ -174,7 +174,9 @@ impl Runner {
         connection.execute(AssertSqlSafe(settings)).await?;
         if let Some(live) = &self.live {
             // what another owner acknowledged: who reads here waits for it
-            live.acknowledge(self.feed.head().await?);
+            let head = self.feed.head().await?;
+            live.acknowledge(head);
+            live.show(head);
             live.set_owner(true);
             live.confirm(asked);
             live.set_generation(generation.number);

@@ -26,6 +26,8 @@ const LONGEST: i64 = 367 * DAY;
 /// What is shown if no dates are asked for, up to the end of today.
 const USUAL: i64 = 30 * DAY;
 const DAY: i64 = 86_400_000;
+/// By how much the clock of the database may be ahead of ours.
+const LATER: i64 = 3_600_000;
 
 /// Which part of a log is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct Window {
     pub end: Timestamp,
     /// From behind here on.
     pub cursor: Option<Cursor>,
+    /// It ends in the future.
+    ongoing: bool,
 }
 
 impl Window {
@@ -76,14 +80,20 @@ impl Window {
                     .map_err(|_| Problem::field("continuationToken", "The continuation token is not valid."))?,
             ),
         };
-        Ok(Self { start, end, cursor })
+        Ok(Self {
+            start,
+            end,
+            cursor,
+            ongoing: end.0 > now.0 + LATER,
+        })
     }
 
-    /// The same as bounds of a question.
-    pub fn narrow(&self, filter: Filter) -> Filter {
+    /// The same as bounds of a question: nothing is recorded in the future.
+    fn narrow(&self, filter: Filter) -> Filter {
+        let end = self.end.0.saturating_add(1);
         Filter {
             from: Some(self.start.0.saturating_mul(1_000)),
-            to: Some(self.end.0.saturating_add(1).saturating_mul(1_000)),
+            to: (!self.ongoing).then_some(end.saturating_mul(1_000)),
             ..filter
         }
     }

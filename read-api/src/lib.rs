@@ -106,13 +106,30 @@ impl ReadApi {
         Ok(&self.pool)
     }
 
+    /// The read models, once they show every right anybody was told was given or taken. Such a change is answered when they
+    /// show it, so this waits for nothing as a rule, and not for items that are on their way.
+    ///
+    /// # Errors
+    /// 503 if they do not within two seconds.
+    pub async fn with_rights(&self, user: UserId) -> Answer<&PgPool> {
+        if !self.live.is_owner() {
+            return self.fresh(user).await;
+        }
+        self.settled(self.live.shown()).await?;
+        Ok(&self.pool)
+    }
+
     /// The audit log, once it shows everything `user` was told was done.
     ///
     /// # Errors
     /// 503 if it does not within two seconds.
     pub async fn fresh_log(&self, user: UserId) -> Answer<&PgPool> {
         // what was answered when the other read models showed it was acknowledged by that
-        let wanted = self.acknowledged_to(user).await?.max(self.live.position());
+        let shown = match self.live.is_owner() {
+            true => self.live.shown(),
+            false => self.live.position(),
+        };
+        let wanted = self.acknowledged_to(user).await?.max(shown);
         if self.log.reached(wanted, SETTLE).await {
             Ok(&self.pool)
         } else {
@@ -152,6 +169,7 @@ impl ReadApi {
     /// 503 if they have not within two seconds.
     pub async fn settled(&self, position: Position) -> Answer<()> {
         if self.live.reached(position, SETTLE).await {
+            self.live.show(position);
             Ok(())
         } else {
             Err(Problem::unavailable())

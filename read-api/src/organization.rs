@@ -56,7 +56,7 @@ impl ReadApi {
     /// # Errors
     /// 404 if they are not confirmed there, 503 if it cannot be told.
     pub async fn standing(&self, caller: &Caller, organization: OrganizationId, about: About<'_>) -> Answer<Standing> {
-        let pool = self.fresh(caller.id).await?;
+        let pool = self.with_rights(caller.id).await?;
         let mut connection = pool.acquire().await.map_err(unavailable)?;
         let found = shared::standing(&mut connection, caller.id, organization, about).await;
         found.map_err(unavailable)?.ok_or_else(Problem::not_found)

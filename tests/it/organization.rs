@@ -1,5 +1,6 @@
 //! Organizations over HTTP: people with real keys who found, invite, share, lose and regain.
 
+mod bulk;
 mod events;
 mod history;
 mod import;

@@ -8,9 +8,9 @@ mod import;
 mod purge;
 mod share;
 
-pub use change::{ChangeShared, Wish};
+pub use change::{ChangeManyShared, ChangeShared, Wish};
 pub use create::CreateShared;
-pub use file::FileShared;
+pub use file::{FileManyShared, FileShared};
 pub use import::{ImportShared, ImportedCollection};
 pub use purge::PurgeShared;
 pub use share::ShareCipher;
@@ -25,6 +25,7 @@ use domain::{
     },
     vault::cipher::LiveCipher,
 };
+use std::collections::{BTreeSet, HashSet};
 
 /// Where somebody stands towards items of an organization.
 #[derive(Debug, Clone)]
@@ -33,13 +34,24 @@ pub enum Side {
     Member(Standing),
     /// Where all items are looked after.
     Admin(Standing),
+    /// Among the members where that is enough to change an item, where all are looked after for the others.
+    Either(Standing),
 }
 
 impl Side {
     /// Who and where.
     pub fn standing(&self) -> &Standing {
         match self {
-            Self::Member(standing) | Self::Admin(standing) => standing,
+            Self::Member(standing) | Self::Admin(standing) | Self::Either(standing) => standing,
+        }
+    }
+
+    /// Whether what may be done to an item that is in `collections` is what collections give.
+    fn is_member_over(&self, collections: &[CollectionId]) -> bool {
+        match self {
+            Self::Member(_) => true,
+            Self::Admin(_) => false,
+            Self::Either(standing) => standing.over_item(collections).edit,
         }
     }
 
@@ -53,9 +65,10 @@ impl Side {
 
     /// What may be done to an item of this organization that is in `collections`.
     pub fn over_in(&self, collections: &[CollectionId]) -> ItemRights {
-        match self {
-            Self::Member(standing) => standing.over_item(collections),
-            Self::Admin(standing) => standing.over_item_as_admin(collections),
+        if self.is_member_over(collections) {
+            self.standing().over_item(collections)
+        } else {
+            self.standing().over_item_as_admin(collections)
         }
     }
 }
@@ -66,26 +79,54 @@ fn refuse<T>(error: CipherError) -> Result<T, Stop> {
     Err(ExecuteError::Refused(error))
 }
 
+/// Collections, by what somebody may do with them.
+struct Targets {
+    /// Those that are there, and of the organization.
+    there: HashSet<CollectionId>,
+    /// Those of them that somebody may put items into.
+    open: HashSet<CollectionId>,
+}
+
+impl Targets {
+    async fn load(unit: &mut Unit<'_>, by: &Standing, ids: BTreeSet<CollectionId>) -> Result<Self, Stop> {
+        let ids: Vec<_> = ids.into_iter().collect();
+        let (mut there, mut open) = (HashSet::new(), HashSet::new());
+        for loaded in unit.load_many::<Collection>(&ids).await? {
+            let Some(collection) = loaded.state.within(by.organization) else {
+                continue;
+            };
+            there.insert(loaded.id);
+            // what is a member's own takes nobody else's items
+            let own = collection.default_of.is_none_or(|member| member == by.membership);
+            if own && by.may_add_to(loaded.id) {
+                open.insert(loaded.id);
+            }
+        }
+        Ok(Self { there, open })
+    }
+
+    fn there(&self, id: CollectionId) -> bool {
+        self.there.contains(&id)
+    }
+
+    fn may_add_to(&self, id: CollectionId) -> bool {
+        self.open.contains(&id)
+    }
+}
+
 /// Collections somebody may put items into: each of the organization, there, and theirs to add to. An item must be in one.
 async fn check_target(
     unit: &mut Unit<'_>,
     by: &Standing,
     collections: &[CollectionId],
 ) -> Result<Vec<CollectionId>, Stop> {
-    let mut wanted = collections.to_vec();
-    wanted.sort_unstable();
-    wanted.dedup();
+    let wanted: BTreeSet<CollectionId> = collections.iter().copied().collect();
     if wanted.is_empty() {
         return refuse(CipherError::NoCollection);
     }
-    let loaded = unit.load_many::<Collection>(&wanted).await?;
-    let fine = loaded.iter().all(|loaded| {
-        let own = |of: Option<domain::id::MembershipId>| of.is_none_or(|member| member == by.membership);
-        let there = loaded.state.within(by.organization);
-        there.is_some_and(|collection| own(collection.default_of)) && by.may_add_to(loaded.id)
-    });
-    if fine {
-        Ok(wanted)
+    let targets = Targets::load(unit, by, wanted.clone()).await?;
+    if wanted.iter().all(|id| targets.may_add_to(*id)) {
+        Ok(wanted.into_iter().collect())
     } else {
         refuse(CipherError::NotFound)
     }

@@ -20,7 +20,7 @@ impl Access for ReadModelAccess {
         organization: OrganizationId,
         about: About<'_>,
     ) -> Result<Option<Standing>, DirectoryError> {
-        let fresh = self.0.fresh(user).await;
+        let fresh = self.0.with_rights(user).await;
         let pool =
             fresh.map_err(|problem| DirectoryError(format!("the read models are behind: {}", problem.status())))?;
         let error = |e: sqlx::Error| DirectoryError(e.to_string());

@@ -112,9 +112,13 @@ pub async fn page(
     max: i64,
 ) -> Result<Vec<(Cursor, AuditRecord)>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new("");
+    let Some(between) = between(pool, filter).await? else {
+        return Ok(Vec::new());
+    };
     let asked = Asked {
         log,
         filter,
+        between,
         order,
         cursor,
         max,
@@ -144,10 +148,36 @@ pub async fn page(
     query.build().fetch_all(pool).await?.iter().map(read).collect()
 }
 
+/// The first and the last position of the moments that are wanted, for positions and moments grow together; `None` if nothing
+/// lies between them. Asked for by themselves: then what is left is a stretch of one index, and PostgreSQL need not know the
+/// table to see that.
+async fn between(pool: &PgPool, filter: &Filter) -> Result<Option<(Option<i64>, Option<i64>)>, sqlx::Error> {
+    let mut between = (None, None);
+    if let Some(from) = filter.from {
+        let first =
+            "select position from read.audit_record where recorded_at >= $1 order by recorded_at, position limit 1";
+        between.0 = sqlx::query_scalar(first).bind(from).fetch_optional(pool).await?;
+        if between.0.is_none() {
+            return Ok(None);
+        }
+    }
+    if let Some(to) = filter.to {
+        let last = "select position from read.audit_record where recorded_at < $1
+                    order by recorded_at desc, position desc limit 1";
+        between.1 = sqlx::query_scalar(last).bind(to).fetch_optional(pool).await?;
+        if between.1.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(between))
+}
+
 /// What is asked of a log.
 struct Asked<'q> {
     log: Log,
     filter: &'q Filter,
+    /// Positions.
+    between: (Option<i64>, Option<i64>),
     order: Order,
     cursor: Option<Cursor>,
     max: i64,
@@ -162,6 +192,12 @@ impl Asked<'_> {
             Log::Organization(id) => query.push("organization_id = ").push_bind(id.0),
         };
         self.filter.push(query);
+        if let Some(first) = self.between.0 {
+            query.push(" and position >= ").push_bind(first);
+        }
+        if let Some(last) = self.between.1 {
+            query.push(" and position <= ").push_bind(last);
+        }
         more(query);
         if let Some(cursor) = self.cursor {
             let behind = match self.order {
@@ -180,26 +216,16 @@ impl Asked<'_> {
             Order::Newest => "desc",
             Order::Oldest => "asc",
         };
-        query.push(format!(" order by position {direction}, ordinal {direction} limit "));
-        query.push_bind(self.max);
+        // as text: a plan that does not know how few are wanted sorts them all
+        query.push(format!(
+            " order by position {direction}, ordinal {direction} limit {}",
+            self.max
+        ));
     }
 }
 
 impl Filter {
-    /// Moments become positions first, for both grow together: so an index that has the position is enough.
     fn push(&self, query: &mut QueryBuilder<Postgres>) {
-        if let Some(from) = self.from {
-            query.push(" and position >= coalesce((select position from read.audit_record where recorded_at >= ");
-            query.push_bind(from);
-            query.push(" order by recorded_at, position limit 1), 9223372036854775807)");
-            query.push(" and recorded_at >= ").push_bind(from);
-        }
-        if let Some(to) = self.to {
-            query.push(" and position <= coalesce((select position from read.audit_record where recorded_at < ");
-            query.push_bind(to);
-            query.push(" order by recorded_at desc, position desc limit 1), -1)");
-            query.push(" and recorded_at < ").push_bind(to);
-        }
         if self.numbered {
             query.push(" and type is not null");
         }

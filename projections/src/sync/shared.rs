@@ -376,6 +376,21 @@ pub async fn standing(
     }))
 }
 
+/// Those of some items that are of organizations: whose, and in which collections; some of these may be gone.
+pub async fn located(
+    connection: impl PgExecutor<'_>,
+    ids: &[CipherId],
+) -> Result<Vec<(CipherId, OrganizationId, Vec<CollectionId>)>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let statement = "select cipher_id, owner_id, collections from read.cipher where cipher_id = any($1) and shared";
+    let rows = sqlx::query(statement).bind(ids).fetch_all(connection).await?;
+    let read = |row: &PgRow| {
+        let within = read_ids(row.try_get(2)?).map(CollectionId).collect();
+        Ok((CipherId(row.try_get(0)?), OrganizationId(row.try_get(1)?), within))
+    };
+    rows.iter().map(read).collect()
+}
+
 /// An item of an organization in a list, as the database sent it.
 #[derive(Debug)]
 pub struct SharedCipher(PgRow);

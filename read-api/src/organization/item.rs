@@ -15,10 +15,11 @@ use domain::{
 use futures::TryStreamExt;
 use projections::sync::{
     cipher::{CipherRow, Holder},
+    read,
     shared::{self, About},
 };
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use web::{Answer, Caller, PathId, Problem, Routes};
 
 /// The routes.
@@ -206,15 +207,16 @@ impl ReadApi {
     /// # Errors
     /// 503 if the database cannot be asked.
     pub async fn shared_list(&self, user: UserId, ids: &[CipherId]) -> Answer<Response> {
+        let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        let rows: HashMap<_, _> = read::ciphers(self.fresh(user).await?, &uuids)
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .collect();
         let mut writer = Writer::starting(HEAD);
-        for id in ids {
-            let found = shared::cipher(self.fresh(user).await?, *id)
-                .await
-                .map_err(unavailable)?;
-            if let Some(row) = found {
-                let none = std::iter::empty();
-                render_shared(writer.next(), &row.line(), Shape::Mini, ItemRights::default(), none);
-            }
+        for row in ids.iter().filter_map(|id| rows.get(id)) {
+            let none = std::iter::empty();
+            render_shared(writer.next(), &row.line(), Shape::Mini, ItemRights::default(), none);
         }
         Ok(json_response(writer.end(TAIL)))
     }

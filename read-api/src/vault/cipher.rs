@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
-    id::{CipherId, CollectionId, FolderId, UserId},
+    id::{CipherId, CollectionId, FolderId, OrganizationId, UserId},
     organization::access::{ItemRights, Standing},
 };
 use projections::sync::{
@@ -15,7 +15,7 @@ use projections::sync::{
     filing::FilingRow,
     read, shared,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use web::{Answer, Caller, PathId, Problem, Routes};
 
 /// The routes.
@@ -231,16 +231,87 @@ impl ReadApi {
             .into_iter()
             .collect();
         let folders = self.folder_ids(user).await?;
+        let (standings, filings) = self.around(user, rows.values()).await?;
         let mut list = ListWriter::new();
-        for row in ids
-            .iter()
-            .filter_map(|id| rows.get(id))
-            .filter(|row| row.owner == Holder::Person(user))
-        {
-            let folder = row.folder.filter(|id| folders.contains(id));
-            list.push(|out| render(out, &row.line(), shape, folder));
+        for (id, row) in ids.iter().filter_map(|id| Some((id, rows.get(id)?))) {
+            let mut line = row.line();
+            match row.owner {
+                Holder::Person(owner) if owner == user => {
+                    let folder = row.folder.filter(|id| folders.contains(id));
+                    list.push(|out| render(out, &line, shape, folder));
+                }
+                Holder::Person(_) => {}
+                Holder::Organization(organization) => {
+                    let Some(standing) = standings.get(&organization) else {
+                        continue;
+                    };
+                    let rights = standing.over_item(&row.collections);
+                    if !rights.read {
+                        continue;
+                    }
+                    if let Some(filing) = filings.get(id) {
+                        line.folder = filing.folder.filter(|id| folders.contains(id));
+                        (line.favorite, line.archived) = (filing.favorite, filing.archived);
+                    }
+                    let shown = row.collections.iter().filter(|id| standing.assigned(**id).is_some());
+                    list.push(|out| render_shared(out, &line, shape, rights, shown));
+                }
+            }
         }
         Ok(json_response(list.finish()))
+    }
+
+    /// Where somebody stands towards those of some items that are of organizations, and how they file them.
+    async fn around<'r>(
+        &self,
+        user: UserId,
+        rows: impl Iterator<Item = &'r CipherRow>,
+    ) -> Answer<(HashMap<OrganizationId, Standing>, HashMap<CipherId, FilingRow>)> {
+        let mut within: HashMap<OrganizationId, Vec<CollectionId>> = HashMap::new();
+        for row in rows {
+            if let Holder::Organization(organization) = row.owner {
+                within
+                    .entry(organization)
+                    .or_default()
+                    .extend(row.collections.iter().copied());
+            }
+        }
+        let mut standings = HashMap::new();
+        if within.is_empty() {
+            return Ok((standings, HashMap::new()));
+        }
+        let pool = self.fresh(user).await?;
+        let mut connection = pool.acquire().await.map_err(unavailable)?;
+        for (organization, mut collections) in within {
+            collections.sort_unstable();
+            collections.dedup();
+            let about = shared::About::Collections(&collections);
+            let found = shared::standing(&mut connection, user, organization, about).await;
+            standings.extend(found.map_err(unavailable)?.map(|standing| (organization, standing)));
+        }
+        let filings = shared::filings_of(&mut *connection, user).await.map_err(unavailable)?;
+        Ok((
+            standings,
+            filings.into_iter().map(|filing| (filing.cipher, filing)).collect(),
+        ))
+    }
+
+    /// Which of some items are of organizations, and in which collections they are.
+    ///
+    /// # Errors
+    /// 503 if the read models cannot be asked.
+    pub async fn shared_among(
+        &self,
+        user: UserId,
+        ids: &[CipherId],
+    ) -> Answer<HashMap<CipherId, (OrganizationId, Vec<CollectionId>)>> {
+        let found = shared::located(self.fresh(user).await?, ids)
+            .await
+            .map_err(unavailable)?;
+        Ok(found
+            .into_iter()
+            .map(|(id, organization, within)| (id, (organization, within)))
+            .collect())
     }
 
     /// `folder` if it is there.

@@ -26,10 +26,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Starts the server.
-    pub async fn start(duration: Duration) -> Self {
+    /// Starts the server, over a database of its own or over this one.
+    pub async fn start(duration: Duration, database: Option<&str>) -> Self {
+        let settings: Vec<_> = database.iter().map(|url| ("ANNALOCK_DATABASE_URL", *url)).collect();
         Self {
-            server: Server::start().await,
+            server: Server::start_with(&settings).await,
             duration,
             rows: Vec::new(),
             vaults: Vec::new(),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tests::client::{Account, Client, VERSION, item};
+use tests::crypto::SymmetricKey;
 use tests::server::Server;
 
 /// How many items one import of a filling carries.
@@ -42,6 +43,11 @@ impl Vault {
 
     /// A login of about 1 KB as the command line client sends it, sealed.
     pub fn item(&self, name: &str) -> Value {
+        self.item_under(&self.account.user_key, name)
+    }
+
+    /// The same, sealed with another key.
+    pub fn item_under(&self, key: &SymmetricKey, name: &str) -> Value {
         let plain = json!({
             "type": 1,
             "folderId": null,
@@ -64,7 +70,7 @@ impl Vault {
             "passwordHistory": null,
             "key": null,
         });
-        item::seal(&self.account.user_key, &plain)
+        item::seal(key, &plain)
     }
 
     /// The ids of all items.

@@ -1,6 +1,6 @@
 //! Measures the whole server over HTTP, beside what the machine can do by other means.
 //!
-//! `cargo run --release -p tests --bin bench -- [--quick] [--seconds N] [--json FILE] [workload…]`. The server is the
+//! `cargo run --release -p tests --bin bench -- [--quick] [--seconds N] [--json FILE] [--database URL] [workload…]`. The server is the
 //! release program, with a data folder, a PostgreSQL and ports of its own, and is gone afterwards. The client shares the
 //! machine with it. Without names, all workloads run, in the order of [`WORKLOADS`];
 //! one that fails does not keep the others from running, but the exit code says so.
@@ -8,6 +8,8 @@
 
 #[path = "../bench/bench.rs"]
 mod bench;
+#[path = "../bench/company.rs"]
+mod company;
 #[path = "../bench/life.rs"]
 mod life;
 #[path = "../bench/limits.rs"]
@@ -20,6 +22,8 @@ mod process;
 mod reading;
 #[path = "../bench/report.rs"]
 mod report;
+#[path = "../bench/sharing.rs"]
+mod sharing;
 #[path = "../bench/vaults.rs"]
 mod vaults;
 #[path = "../bench/wire.rs"]
@@ -34,7 +38,7 @@ use anyhow::{Context as _, Result, bail};
 use bench::Bench;
 
 /// Names of workloads. Those that need little data come first.
-const WORKLOADS: [&str; 14] = [
+const WORKLOADS: [&str; 17] = [
     "start",
     "revision-date",
     "sync-100",
@@ -44,6 +48,9 @@ const WORKLOADS: [&str; 14] = [
     "login",
     "mix",
     "import",
+    "organization",
+    "organization-import",
+    "organization-large",
     "sync-100-crowded",
     "sync-10000",
     "sync-cold",
@@ -54,6 +61,8 @@ const WORKLOADS: [&str; 14] = [
 struct Options {
     duration: Duration,
     json: Option<PathBuf>,
+    /// A PostgreSQL in place of one of the server's own, to be looked at meanwhile.
+    database: Option<String>,
     workloads: Vec<String>,
 }
 
@@ -61,6 +70,7 @@ fn options() -> Result<Options> {
     let mut options = Options {
         duration: Duration::from_secs(4),
         json: None,
+        database: None,
         workloads: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -72,6 +82,7 @@ fn options() -> Result<Options> {
                 options.duration = Duration::from_secs(seconds);
             }
             "--json" => options.json = Some(arguments.next().context("--json needs a file")?.into()),
+            "--database" => options.database = Some(arguments.next().context("--database needs a URL")?),
             name if WORKLOADS.contains(&name) => options.workloads.push(name.to_owned()),
             other => bail!("{other} is no workload; there are {}", WORKLOADS.join(", ")),
         }
@@ -89,7 +100,7 @@ async fn main() -> Result<()> {
     if cfg!(debug_assertions) {
         eprintln!("built without --release: these numbers say nothing");
     }
-    let mut bench = Bench::start(options.duration).await;
+    let mut bench = Bench::start(options.duration, options.database.as_deref()).await;
     report::head();
     let mut failed = Vec::new();
     for workload in &options.workloads {
@@ -124,6 +135,9 @@ async fn run(bench: &mut Bench, workload: &str) -> Result<()> {
         "login" => writing::login(bench).await,
         "mix" => writing::mix(bench).await,
         "import" => writing::import(bench).await,
+        "organization" => sharing::small(bench).await,
+        "organization-import" => sharing::import(bench).await,
+        "organization-large" => sharing::large(bench).await,
         "rebuild" => life::rebuild(bench).await,
         other => bail!("{other} is no workload"),
     }

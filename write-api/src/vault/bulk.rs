@@ -1,21 +1,24 @@
-//! Items, many at a time: the same as one by one, in one append.
+//! Items, many at a time: the same as one by one, in one append for one's own and one for each organization.
 
 use super::cipher::check;
 use crate::WriteApi;
 use axum::{extract::State, response::Response};
 use commands::{
     execute::Command,
+    ports::About,
     vault::{
         bulk::Bulk,
         cipher::{ArchiveCipher, CipherError, DeleteCipher, MoveCiphers, RestoreCipher, TrashCipher, UnarchiveCipher},
+        shared::{ChangeManyShared, FileManyShared, Side, Wish},
     },
 };
 use domain::{
-    id::{CipherId, OrganizationId},
+    id::{CipherId, CollectionId, FolderId, OrganizationId},
     vault::cipher::Cipher,
 };
 use read_api::vault::cipher::Shape;
 use serde::Deserialize;
+use std::collections::{BTreeMap, HashSet};
 use web::{Answer, Body, Caller, Problem, Routes};
 
 /// The routes.
@@ -39,24 +42,106 @@ struct BulkRequest {
 }
 
 impl BulkRequest {
-    /// The items, of which none may be an organization's.
-    fn personal(self) -> Answer<Vec<CipherId>> {
-        let organization = self
-            .organization_id
-            .as_deref()
-            .map(str::trim)
-            .filter(|id| !id.is_empty());
-        match organization.map(str::parse::<OrganizationId>) {
+    /// The items, and the organization they must be of, if one is named.
+    fn checked(self) -> Answer<Many> {
+        let named = self.organization_id.as_deref().map(str::trim);
+        let within = match named.filter(|id| !id.is_empty()).map(str::parse::<OrganizationId>) {
             // what some clients send for none
-            Some(Ok(OrganizationId(id))) if id.is_nil() => Ok(self.ids),
-            Some(_) => Err(Problem::not_found()),
-            None => Ok(self.ids),
+            Some(Ok(OrganizationId(id))) if id.is_nil() => None,
+            Some(Ok(id)) => Some(id),
+            Some(Err(_)) => return Err(Problem::not_found()),
+            None => None,
+        };
+        Ok(Many { ids: self.ids, within })
+    }
+}
+
+/// Many items.
+struct Many {
+    ids: Vec<CipherId>,
+    /// The organization they must be of.
+    within: Option<OrganizationId>,
+}
+
+/// What is done to many items.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Delete,
+    Trash,
+    Restore,
+    Archive,
+    Unarchive,
+    File(Option<FolderId>),
+}
+
+/// Does it to each item, as somebody whose own it is or as a member; the items it was done to. Those that refuse are left out;
+/// when all do, the first refusal is the answer.
+async fn each(app: &WriteApi, caller: &Caller, many: Many, deed: Deed) -> Answer<Vec<CipherId>> {
+    let Many { ids, within } = many;
+    let mut shared = app.read.shared_among(caller.id, &ids).await?;
+    shared.retain(|_, (organization, _)| within.is_none_or(|within| within == *organization));
+    let mut groups: BTreeMap<OrganizationId, (Vec<CipherId>, Vec<CollectionId>)> = BTreeMap::new();
+    let mut own = Vec::new();
+    for id in &ids {
+        match shared.get(id) {
+            Some((organization, collections)) => {
+                let (items, within) = groups.entry(*organization).or_default();
+                items.push(*id);
+                within.extend(collections);
+            }
+            None => own.push(*id),
+        }
+    }
+    if within.is_some() && groups.is_empty() {
+        return Err(Problem::not_found());
+    }
+    let mut outcomes = Vec::new();
+    if within.is_none() && (groups.is_empty() || !own.is_empty()) {
+        outcomes.push(to_own(app, caller, own, deed).await);
+    }
+    for (organization, (items, collections)) in groups {
+        outcomes.push(to_shared(app, caller, organization, items, &collections, deed).await);
+    }
+    let (mut done, mut refused) = (HashSet::new(), None);
+    for outcome in outcomes {
+        match outcome {
+            Ok(ids) => done.extend(ids),
+            Err(problem) if problem.status().is_client_error() => refused = refused.or(Some(problem)),
+            Err(problem) => return Err(problem),
+        }
+    }
+    match refused {
+        Some(problem) if done.is_empty() => Err(problem),
+        _ => {
+            let mut seen = HashSet::new();
+            Ok(ids
+                .into_iter()
+                .filter(|id| done.contains(id) && seen.insert(*id))
+                .collect())
         }
     }
 }
 
-/// Carries out a command for each item; the items it was done to.
-async fn each<C>(
+/// To items that are nobody else's.
+async fn to_own(app: &WriteApi, caller: &Caller, ids: Vec<CipherId>, deed: Deed) -> Answer<Vec<CipherId>> {
+    let by = caller.id;
+    match deed {
+        Deed::Delete => bulk(app, caller, ids, |cipher| DeleteCipher { cipher, by }).await,
+        Deed::Trash => bulk(app, caller, ids, |cipher| TrashCipher { cipher, by }).await,
+        Deed::Restore => bulk(app, caller, ids, |cipher| RestoreCipher { cipher, by }).await,
+        Deed::Archive => bulk(app, caller, ids, |cipher| ArchiveCipher { cipher, by }).await,
+        Deed::Unarchive => bulk(app, caller, ids, |cipher| UnarchiveCipher { cipher, by }).await,
+        Deed::File(folder) => {
+            let ciphers = ids;
+            let command = MoveCiphers { ciphers, by, folder };
+            let done = app.executor.transact(&app.context(caller), &command).await?;
+            app.acknowledge(caller.id, done.position).await;
+            Ok(done.value.into_iter().map(|(id, _)| id).collect())
+        }
+    }
+}
+
+async fn bulk<C>(
     app: &WriteApi,
     caller: &Caller,
     ids: Vec<CipherId>,
@@ -71,41 +156,73 @@ where
     Ok(done.value.into_iter().map(|(id, _)| id).collect())
 }
 
+/// To items of an organization that are in some of `collections`.
+async fn to_shared(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    ciphers: Vec<CipherId>,
+    collections: &[CollectionId],
+    deed: Deed,
+) -> Answer<Vec<CipherId>> {
+    let by = app
+        .standing(caller, organization, About::Collections(collections))
+        .await?;
+    let (folder, archived) = match deed {
+        Deed::Delete | Deed::Trash | Deed::Restore => {
+            let wish = match deed {
+                Deed::Delete => Wish::Delete,
+                Deed::Trash => Wish::Trash,
+                _ => Wish::Restore,
+            };
+            let command = ChangeManyShared {
+                by: Side::Member(by),
+                ciphers,
+                wish,
+                whole: false,
+            };
+            let context = app.context_in(caller, organization);
+            let done = app.executor.transact(&context, &command).await?;
+            app.settle(done.position).await?;
+            return Ok(done.value);
+        }
+        Deed::Archive => (None, Some(Some(app.executor.now()))),
+        Deed::Unarchive => (None, Some(None)),
+        Deed::File(folder) => (Some(folder), None),
+    };
+    let command = FileManyShared {
+        by,
+        ciphers,
+        folder,
+        favorite: None,
+        archived,
+    };
+    let done = app.executor.transact(&app.context(caller), &command).await?;
+    app.acknowledge(caller.id, done.position).await;
+    Ok(done.value.into_iter().map(|(id, ..)| id).collect())
+}
+
 /// `DELETE /ciphers`, and `POST /ciphers/delete` for older clients: for good.
 async fn delete(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<()> {
-    each(&app, &caller, request.personal()?, |cipher| DeleteCipher {
-        cipher,
-        by: caller.id,
-    })
-    .await
-    .map(drop)
+    each(&app, &caller, request.checked()?, Deed::Delete).await.map(drop)
 }
 
 /// `PUT /ciphers/delete`: to the trash.
 async fn trash(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<()> {
-    each(&app, &caller, request.personal()?, |cipher| TrashCipher {
-        cipher,
-        by: caller.id,
-    })
-    .await
-    .map(drop)
+    each(&app, &caller, request.checked()?, Deed::Trash).await.map(drop)
 }
 
 /// `PUT /ciphers/restore`.
 async fn restore(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<Response> {
-    let ids = each(&app, &caller, request.personal()?, |cipher| RestoreCipher {
-        cipher,
-        by: caller.id,
-    })
-    .await?;
+    let ids = each(&app, &caller, request.checked()?, Deed::Restore).await?;
     app.read.cipher_list(caller.id, &ids, Shape::Mini).await
 }
 
-fn some(ids: Vec<CipherId>) -> Answer<Vec<CipherId>> {
-    if ids.is_empty() {
+fn some(many: Many) -> Answer<Many> {
+    if many.ids.is_empty() {
         Err(Problem::bad_request("No cipher ids provided."))
     } else {
-        Ok(ids)
+        Ok(many)
     }
 }
 
@@ -129,16 +246,16 @@ fn none_done(done: Answer<Vec<CipherId>>, message: &str) -> Answer<Vec<CipherId>
 
 /// `PUT /ciphers/archive`.
 async fn archive(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<Response> {
-    let ids = some(request.personal()?)?;
-    let done = each(&app, &caller, ids, |cipher| ArchiveCipher { cipher, by: caller.id }).await;
+    let many = some(request.checked()?)?;
+    let done = each(&app, &caller, many, Deed::Archive).await;
     let ids = none_done(done, NONE_ARCHIVED)?;
     app.read.cipher_list(caller.id, &ids, Shape::Full).await
 }
 
 /// `PUT /ciphers/unarchive`.
 async fn unarchive(caller: Caller, State(app): State<WriteApi>, Body(request): Body<BulkRequest>) -> Answer<Response> {
-    let ids = some(request.personal()?)?;
-    let done = each(&app, &caller, ids, |cipher| UnarchiveCipher { cipher, by: caller.id }).await;
+    let many = some(request.checked()?)?;
+    let done = each(&app, &caller, many, Deed::Unarchive).await;
     let ids = none_done(done, NONE_UNARCHIVED)?;
     app.read.cipher_list(caller.id, &ids, Shape::Full).await
 }
@@ -154,12 +271,9 @@ struct MoveRequest {
 /// `PUT /ciphers/move`, and `POST` for older clients: to a folder, or out of folders.
 async fn move_to_folder(caller: Caller, State(app): State<WriteApi>, Body(request): Body<MoveRequest>) -> Answer<()> {
     let folder = check::folder_id(request.folder_id.as_deref())?;
-    let command = MoveCiphers {
-        ciphers: request.ids,
-        by: caller.id,
-        folder,
+    let many = Many {
+        ids: request.ids,
+        within: None,
     };
-    let done = app.executor.transact(&app.context(&caller), &command).await?;
-    app.acknowledge(caller.id, done.position).await;
-    Ok(())
+    each(&app, &caller, many, Deed::File(folder)).await.map(drop)
 }

@@ -213,11 +213,18 @@ async fn restore(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherI
 /// `PUT /ciphers/{id}/archive`.
 async fn archive(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<Response> {
     let (cipher, by) = (id.0, caller.id);
+    if let Some(organization) = app.shared(cipher).await? {
+        let since = Some(app.executor.now());
+        return super::organization::archive(&app, &caller, (organization, cipher), since).await;
+    }
     change(&app, &caller, ArchiveCipher { cipher, by }).await
 }
 
 /// `PUT /ciphers/{id}/unarchive`.
 async fn unarchive(caller: Caller, State(app): State<WriteApi>, id: PathId<CipherId>) -> Answer<Response> {
     let (cipher, by) = (id.0, caller.id);
+    if let Some(organization) = app.shared(cipher).await? {
+        return super::organization::archive(&app, &caller, (organization, cipher), None).await;
+    }
     change(&app, &caller, UnarchiveCipher { cipher, by }).await
 }

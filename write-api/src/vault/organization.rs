@@ -10,12 +10,13 @@ use commands::{
     ports::About,
     vault::{
         cipher::NewCipher,
-        shared::{ChangeShared, CreateShared, FileShared, ShareCipher, Side, Wish},
+        shared::{ChangeManyShared, ChangeShared, CreateShared, FileShared, ShareCipher, Side, Wish},
     },
 };
 use domain::{
     id::{CipherId, CollectionId, FolderId, OrganizationId},
     organization::access::Standing,
+    time::Timestamp,
     vault::cipher::Cipher,
 };
 use projections::sync::cipher::CipherRow;
@@ -170,6 +171,25 @@ pub(super) async fn file(
 ) -> Answer<Response> {
     let by = standing(app, caller, shared, &[]).await?;
     file_as(app, caller, shared.1, by, folder, favorite).await?;
+    app.read.cipher_answer(caller.id, shared.1, Shape::Full).await
+}
+
+/// Archives an item for the caller, or fetches it back.
+pub(super) async fn archive(
+    app: &WriteApi,
+    caller: &Caller,
+    shared: Shared,
+    since: Option<Timestamp>,
+) -> Answer<Response> {
+    let command = FileShared {
+        by: standing(app, caller, shared, &[]).await?,
+        cipher: shared.1,
+        folder: None,
+        favorite: None,
+        archived: Some(since),
+    };
+    let done = app.executor.transact(&app.context(caller), &command).await?;
+    app.acknowledge(caller.id, done.position).await;
     app.read.cipher_answer(caller.id, shared.1, Shape::Full).await
 }
 
@@ -348,30 +368,21 @@ async fn bulk_collections(
     if request.cipher_ids.is_empty() || request.collection_ids.is_empty() || request.cipher_ids.len() > MAX {
         return Err(Problem::bad_request("No items or collections provided, or too many."));
     }
-    for id in request.cipher_ids {
-        let state = app.executor.state::<Cipher>(id).await?;
-        let live = state
-            .live()
-            .filter(|cipher| cipher.organization == Some(request.organization_id));
-        let live = live.ok_or_else(Problem::not_found)?;
-        let wanted = if request.remove_collections {
-            let left = live
-                .collections
-                .iter()
-                .filter(|id| !request.collection_ids.contains(id));
-            left.copied().collect()
-        } else {
-            let all = live.collections.iter().chain(&request.collection_ids);
-            all.copied().collect::<Vec<_>>()
-        };
-        let shared = (request.organization_id, id);
-        let by = standing(&app, &caller, shared, &wanted).await?;
-        let side = if by.over_item(&live.collections).edit {
-            Side::Member(by)
-        } else {
-            Side::Admin(by)
-        };
-        carry_out(&app, &caller, shared, side, Wish::Collections(wanted)).await?;
-    }
-    Ok(())
+    let organization = request.organization_id;
+    let mut asked = request.collection_ids.clone();
+    let found = app.read.shared_among(caller.id, &request.cipher_ids).await?;
+    asked.extend(found.into_values().flat_map(|(_, collections)| collections));
+    let by = app.standing(&caller, organization, About::Collections(&asked)).await?;
+    let command = ChangeManyShared {
+        by: Side::Either(by),
+        ciphers: request.cipher_ids,
+        wish: match request.remove_collections {
+            true => Wish::OutOf(request.collection_ids),
+            false => Wish::Into(request.collection_ids),
+        },
+        whole: true,
+    };
+    let context = app.context_in(&caller, organization);
+    let done = app.executor.transact(&context, &command).await?;
+    app.settle(done.position).await
 }

@@ -5,7 +5,7 @@ use crate::{WriteApi, vault::cipher::request::CipherRequest};
 use axum::{extract::State, response::Response};
 use commands::{
     ports::About,
-    vault::shared::{CreateShared, Side, Wish},
+    vault::shared::{ChangeManyShared, CreateShared, Side, Wish},
 };
 use domain::{
     id::{CipherId, CollectionId, OrganizationId},
@@ -151,22 +151,26 @@ async fn many(app: &WriteApi, caller: &Caller, request: BulkRequest, wish: Wish)
     if request.ids.is_empty() || request.ids.len() > MAX {
         return Err(Problem::bad_request("No items provided, or too many."));
     }
-    for id in &request.ids {
-        let (_, seen, rights) = looked_after(&app.read, caller, *id).await?;
-        if seen.organization != organization {
-            return Err(Problem::not_found());
-        }
-        if !rights.delete {
-            return Err(Problem::forbidden());
-        }
+    let found = app.read.shared_among(caller.id, &request.ids).await?;
+    let all = request
+        .ids
+        .iter()
+        .map(|id| found.get(id).filter(|(of, _)| *of == organization));
+    let mut asked = Vec::new();
+    for known in all {
+        let (_, collections) = known.ok_or_else(Problem::not_found)?;
+        asked.extend(collections);
     }
-    for id in &request.ids {
-        match wish_as_admin(app, caller, *id, wish.clone()).await {
-            // deleted meanwhile, which is what was wished for
-            Err(problem) if problem == Problem::not_found() && matches!(wish, Wish::Delete) => {}
-            done => drop(done?),
-        }
-    }
+    let by = app.standing(caller, organization, About::Collections(&asked)).await?;
+    let command = ChangeManyShared {
+        by: Side::Admin(by),
+        ciphers: request.ids.clone(),
+        wish,
+        whole: true,
+    };
+    let context = app.context_in(caller, organization);
+    let done = app.executor.transact(&context, &command).await?;
+    app.settle(done.position).await?;
     Ok(request.ids)
 }
 

@@ -76,8 +76,8 @@ async fn import(
         .executor
         .transact(&app.context_in(&caller, organization), &command)
         .await?;
-    app.acknowledge_to_all(caller.id, done.position).await;
-    Ok(())
+    // new collections are among it
+    app.settle(done.position).await
 }
 
 type Checked = (
