@@ -6,6 +6,7 @@ mod history;
 mod import;
 mod item;
 mod journey;
+mod matrix;
 mod member;
 mod public;
 mod raise;

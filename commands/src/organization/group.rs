@@ -52,8 +52,12 @@ async fn set_rights(
     let all: BTreeSet<_> = present.collections.keys().chain(wanted.keys()).copied().collect();
     let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
     for (collection, grant) in all.into_iter().zip(unit.load_many::<Grant>(&ids).await?) {
-        if grant.state.0 != wanted.get(&collection).copied() {
-            must(by.may_grant_to_groups(collection), OrganizationError::Forbidden)?;
+        // clients name what whoever asks may give; what they may not stays as it is
+        let may = by.may_grant_to_groups(collection);
+        match wanted.get(&collection) {
+            None if !may => continue,
+            wanted if grant.state.0 != wanted.copied() => must(may, OrganizationError::Forbidden)?,
+            _ => {}
         }
         let at = unit.now_for(&grant);
         let event = match (grant.state.0, wanted.get(&collection)) {

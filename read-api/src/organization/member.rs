@@ -105,9 +105,9 @@ async fn list(
     id: PathId<OrganizationId>,
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<List<Value>>> {
-    let standing = api.standing(&caller, id.0, About::All).await?;
-    let manages = standing.rights.values().any(|rights| rights.manage);
-    if !standing.may_manage_users() && !standing.may_manage_groups() && !manages && !standing.may_recover_accounts() {
+    let standing = api.standing(&caller, id.0, About::Role).await?;
+    // who only manages a collection is told as much as it takes to give rights in it: see `mini`
+    if !standing.may_manage_users() && !standing.may_manage_groups() && !standing.may_recover_accounts() {
         return Err(Problem::forbidden());
     }
     let pool = api.fresh(caller.id).await?;

@@ -187,6 +187,35 @@ impl ReadApi {
         if !rights.read {
             return Err(Problem::not_found());
         }
+        self.answer_with(standing, row, filing, shape, rights).await
+    }
+
+    /// An item as an answer to who just put it where they stand above collections: what collections give them may be nothing.
+    ///
+    /// # Errors
+    /// 503 if its folder cannot be looked up.
+    pub async fn placed_answer(
+        &self,
+        standing: &Standing,
+        row: &CipherRow,
+        filing: Option<&FilingRow>,
+        shape: Shape,
+    ) -> Answer<Response> {
+        let mut rights = standing.over_item(&row.collections);
+        if !rights.read {
+            rights = standing.over_item_as_admin(&row.collections);
+        }
+        self.answer_with(standing, row, filing, shape, rights).await
+    }
+
+    async fn answer_with(
+        &self,
+        standing: &Standing,
+        row: &CipherRow,
+        filing: Option<&FilingRow>,
+        shape: Shape,
+        rights: ItemRights,
+    ) -> Answer<Response> {
         let mut line = row.line();
         if let Some(filing) = filing {
             line.folder = self.present(standing.user, filing.folder).await?;

@@ -81,7 +81,7 @@ pub(super) async fn create(
     app.acknowledge_to_all(caller.id, done.position).await;
     let live = done.value.live().ok_or_else(Problem::not_found)?;
     app.read
-        .shared_answer(&by, &CipherRow::of(cipher, live), None, Shape::Full)
+        .placed_answer(&by, &CipherRow::of(cipher, live), None, Shape::Full)
         .await
 }
 
@@ -211,18 +211,21 @@ async fn share(
     let sealed = request.cipher.checked("Cipher.")?;
     let organization = sealed.organization.ok_or_else(Problem::not_found)?;
     let (folder, favorite) = (sealed.new.folder, sealed.new.favorite);
-    let by = give(
-        &app,
-        &caller,
-        organization,
-        request.collection_ids,
-        vec![(id.0, sealed)],
-    )
-    .await?;
-    if folder.is_some() || favorite {
-        file_as(&app, &caller, id.0, by, folder, favorite).await?;
+    let collections = request.collection_ids;
+    let items = vec![(id.0, sealed)];
+    let (by, shared) = give(&app, &caller, organization, collections, items).await?;
+    let shared = shared.first().and_then(|(_, cipher)| cipher.live());
+    let shared = shared.ok_or_else(Problem::not_found)?;
+    let readable = by.over_item(&shared.collections).read;
+    if readable && (folder.is_some() || favorite) {
+        file_as(&app, &caller, id.0, by.clone(), folder, favorite).await?;
     }
-    app.read.cipher_answer(caller.id, id.0, Shape::Full).await
+    if readable {
+        return app.read.cipher_answer(caller.id, id.0, Shape::Full).await;
+    }
+    app.read
+        .placed_answer(&by, &CipherRow::of(id.0, shared), None, Shape::Full)
+        .await
 }
 
 async fn give(
@@ -231,7 +234,7 @@ async fn give(
     organization: OrganizationId,
     collections: Vec<CollectionId>,
     items: Vec<(CipherId, Sealed)>,
-) -> Answer<Standing> {
+) -> Answer<(Standing, Vec<(CipherId, Cipher)>)> {
     let by = app
         .standing(caller, organization, About::Collections(&collections))
         .await?;
@@ -248,7 +251,7 @@ async fn give(
         .transact(&app.context_in(caller, organization), &command)
         .await?;
     app.settle(done.position).await?;
-    Ok(by)
+    Ok((by, done.value))
 }
 
 /// `CipherWithIdRequestModel`.

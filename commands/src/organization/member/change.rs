@@ -137,8 +137,12 @@ impl ChangeMember {
             if own && !wanted.contains_key(collection) {
                 continue;
             }
-            if grant.state.0 != wanted.get(collection).copied() {
-                must(self.by.may_grant_to_members(*collection), OrganizationError::Forbidden)?;
+            // clients name what whoever asks may give; what they may not stays as it is
+            let may = self.by.may_grant_to_members(*collection);
+            match wanted.get(collection) {
+                None if !may => continue,
+                wanted if grant.state.0 != wanted.copied() => must(may, OrganizationError::Forbidden)?,
+                _ => {}
             }
             let at = unit.now_for(&grant);
             let event = match (grant.state.0, wanted.get(collection)) {

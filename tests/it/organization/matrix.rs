@@ -1,0 +1,751 @@
+//! Every role, with every single permission, with every right in a collection, asks every route; what should come of it is
+//! said here a second time, more simply than in the program.
+
+use super::{accept, invite, join};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tests::client::item::{self, Kind};
+use tests::client::organization::Organization;
+use tests::client::vault::id;
+use tests::client::{Account, Answer, Client};
+use tests::server::Server;
+
+/// Permissions of a role of one's own, and the other roles.
+const ROLES: [&str; 16] = [
+    "owner",
+    "admin",
+    "user",
+    "accessEventLogs",
+    "accessImportExport",
+    "accessReports",
+    "createNewCollections",
+    "editAnyCollection",
+    "deleteAnyCollection",
+    "manageGroups",
+    "managePolicies",
+    "manageSso",
+    "manageUsers",
+    "manageResetPassword",
+    "manageScim",
+    "manageAccessRules",
+];
+
+/// What somebody has in the collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Nothing,
+    Read,
+    ReadHidden,
+    Edit,
+    EditHidden,
+    Manage,
+}
+
+const RIGHTS: [Right; 6] = [
+    Right::Nothing,
+    Right::Read,
+    Right::ReadHidden,
+    Right::Edit,
+    Right::EditHidden,
+    Right::Manage,
+];
+
+impl Right {
+    fn selection(self, of: &str) -> Vec<Value> {
+        let flags = match self {
+            Self::Nothing => return vec![],
+            Self::Read => [true, false, false],
+            Self::ReadHidden => [true, true, false],
+            Self::Edit => [false, false, false],
+            Self::EditHidden => [false, true, false],
+            Self::Manage => [false, false, true],
+        };
+        vec![Organization::selection(of, flags)]
+    }
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    role: &'static str,
+    right: Right,
+    /// All rules of the organization about collections are on: members may not make or delete collections, items are deleted
+    /// by those who manage, and admins stand above collections. Or all are off.
+    ruled: bool,
+}
+
+impl Case {
+    fn admin(&self) -> bool {
+        self.role == "owner" || self.role == "admin"
+    }
+
+    /// An admin, or somebody who was given just that.
+    fn with(&self, permission: &str) -> bool {
+        self.admin() || self.role == permission
+    }
+
+    /// Above collections.
+    fn above(&self) -> bool {
+        self.role == "editAnyCollection" || (self.admin() && self.ruled)
+    }
+
+    fn reads(&self) -> bool {
+        self.right != Right::Nothing
+    }
+
+    fn edits(&self) -> bool {
+        matches!(self.right, Right::Edit | Right::EditHidden | Right::Manage)
+    }
+
+    fn manages(&self) -> bool {
+        self.right == Right::Manage
+    }
+
+    fn sees_passwords(&self) -> bool {
+        matches!(self.right, Right::Read | Right::Edit | Right::Manage)
+    }
+
+    fn deletes(&self) -> bool {
+        if self.ruled { self.manages() } else { self.edits() }
+    }
+
+    /// All collections stand in lists.
+    fn lists(&self) -> bool {
+        let any = [
+            "editAnyCollection",
+            "deleteAnyCollection",
+            "accessImportExport",
+            "manageUsers",
+            "manageGroups",
+        ];
+        self.admin() || any.contains(&self.role)
+    }
+
+    fn makes_collections(&self) -> bool {
+        self.with("createNewCollections") || !self.ruled
+    }
+}
+
+/// What is asked, and who may. Those of the first kind depend on the right in the collection, the others on the role alone.
+type Rule = (&'static str, fn(&Case) -> bool);
+
+const ABOUT_ITEMS: &[Rule] = &[
+    ("item: read", |c| c.reads()),
+    ("item: details", |c| c.reads()),
+    ("item: change", |c| c.edits() && c.sees_passwords()),
+    ("item: file", |c| c.reads()),
+    ("item: archive and fetch back", |c| c.reads()),
+    ("item: trash", |c| c.deletes()),
+    ("item: restore", |c| c.deletes()),
+    ("item: delete", |c| c.deletes()),
+    ("item: say collections", |c| c.edits()),
+    ("item: say collections, second version", |c| c.edits()),
+    ("items: trash", |c| c.deletes()),
+    ("items: restore", |c| c.deletes()),
+    ("items: delete", |c| c.deletes()),
+    ("items: file", |c| c.reads()),
+    ("items: into a collection", |c| c.edits() || c.above()),
+    ("item: make", |c| c.edits() || c.above()),
+    ("item: share", |c| c.edits() || c.above()),
+    ("items: share", |c| c.edits() || c.above()),
+    ("items: import", |c| {
+        c.edits() || c.above() || c.with("accessImportExport")
+    }),
+    ("admin item: read", |c| c.above() || (c.admin() && c.reads())),
+    ("admin item: change", |c| {
+        c.above() || (c.admin() && c.edits() && c.sees_passwords())
+    }),
+    ("admin item: trash", |c| c.above() || (c.admin() && c.deletes())),
+    ("admin item: restore", |c| c.above() || (c.admin() && c.deletes())),
+    ("admin item: delete", |c| c.above() || (c.admin() && c.deletes())),
+    ("admin item: say collections", |c| c.above() || (c.admin() && c.edits())),
+    ("admin items: trash", |c| c.above() || (c.admin() && c.deletes())),
+    ("admin items: restore", |c| c.above() || (c.admin() && c.deletes())),
+    ("admin items: delete", |c| c.above() || (c.admin() && c.deletes())),
+    ("collection: read", |c| c.reads() || c.lists()),
+    ("collection: details", |c| c.reads() || c.lists()),
+    ("collection: users", |c| c.manages() || c.lists()),
+    ("collection: change", |c| c.manages() || c.above()),
+    ("collection: delete", |c| may_delete_collection(c)),
+    ("collections: delete", |c| may_delete_collection(c)),
+    ("collections: give access", |c| c.manages() || c.above()),
+    ("groups: list", |c| c.manages() || c.lists() || c.makes_collections()),
+];
+
+fn may_delete_collection(c: &Case) -> bool {
+    c.role == "deleteAnyCollection" || (c.admin() && (c.ruled || c.manages())) || (!c.ruled && c.manages())
+}
+
+const ABOUT_THE_REST: &[Rule] = &[
+    ("items: all", |c| {
+        c.admin() || ["editAnyCollection", "accessImportExport"].contains(&c.role)
+    }),
+    ("items: assigned", |_| true),
+    ("items: export", |c| c.with("accessImportExport")),
+    ("collections: list", |_| true),
+    ("collections: details", |_| true),
+    ("collection: make", Case::makes_collections),
+    ("groups: details", |c| c.with("manageGroups") || c.role == "manageUsers"),
+    ("group: read", |c| c.with("manageGroups")),
+    ("group: details", |c| c.with("manageGroups")),
+    ("group: members", |c| c.with("manageGroups")),
+    ("group: change", |c| c.with("manageGroups")),
+    ("group: make", |c| c.with("manageGroups")),
+    ("group: delete", |c| c.with("manageGroups")),
+    ("groups: delete", |c| c.with("manageGroups")),
+    ("group: put out", |c| c.with("manageGroups")),
+    ("members: list", |c| {
+        c.with("manageUsers") || ["manageGroups", "manageResetPassword"].contains(&c.role)
+    }),
+    ("members: names", |_| true),
+    ("member: read", |c| c.with("manageUsers")),
+    ("member: change", |c| c.with("manageUsers")),
+    ("member: invite", |c| c.with("manageUsers")),
+    ("member: invite again", |c| c.with("manageUsers")),
+    ("members: invite again", |c| c.with("manageUsers")),
+    ("member: revoke", |c| c.with("manageUsers")),
+    ("member: restore", |c| c.with("manageUsers")),
+    ("members: revoke", |c| c.with("manageUsers")),
+    ("members: restore", |c| c.with("manageUsers")),
+    ("members: public keys", |c| c.with("manageUsers")),
+    ("member: remove", |c| c.with("manageUsers")),
+    ("members: remove", |c| c.with("manageUsers")),
+    ("policies: list", |c| c.with("managePolicies")),
+    ("policy: read", |c| c.with("managePolicies")),
+    ("policy: set", |c| c.with("managePolicies")),
+    ("events: organization", |c| c.with("accessEventLogs")),
+    ("events: item", |c| c.with("accessEventLogs")),
+    ("events: member", |c| c.with("accessEventLogs")),
+    ("audit: replay", |c| {
+        c.role == "owner" || c.role == "accessEventLogs" || c.role == "admin"
+    }),
+    ("audit: access", |c| {
+        c.role == "owner" || c.role == "accessEventLogs" || c.role == "admin"
+    }),
+    ("organization: read", |c| c.role == "owner"),
+    ("organization: change", |c| c.role == "owner"),
+    ("organization: rules", |c| c.role == "owner"),
+    ("organization: key", |c| c.role == "owner"),
+];
+
+/// An organization with one of each thing; its founder has every right.
+struct Stage {
+    owner: Client,
+    organization: Organization,
+    founder: String,
+    /// The collection it is about, and an item in it.
+    collection: String,
+    item: String,
+    group: String,
+    /// An ordinary member to whom things are done, and somebody who was invited.
+    member: String,
+    invited: String,
+    ruled: bool,
+}
+
+/// Somebody who asks.
+struct Asking {
+    role: &'static str,
+    account: Account,
+    client: Client,
+    membership: String,
+}
+
+fn rules(on: bool) -> Value {
+    json!({
+        "limitCollectionCreation": on, "limitCollectionDeletion": on, "limitItemDeletion": on,
+        "allowAdminAccessToAllCollectionItems": on,
+    })
+}
+
+fn role_body(role: &str, collections: &[Value]) -> Value {
+    let kind = match role {
+        "owner" => 0,
+        "admin" => 1,
+        "user" => 2,
+        _ => 4,
+    };
+    let permissions = if kind == 4 { json!({role: true}) } else { json!({}) };
+    json!({"type": kind, "permissions": permissions, "collections": collections, "groups": []})
+}
+
+impl Stage {
+    async fn new(server: &'static Server, name: &str, ruled: bool) -> Self {
+        let (ann, owner) = server.member(&format!("{name}-ann")).await;
+        let organization = owner.found(&ann, "Matrix").await;
+        let founder = id(&owner.membership(&organization, &ann.email).await);
+        let all = [Organization::selection(&founder, [false, false, true])];
+        let collection = owner.make_collection(&organization, "about", &all).await;
+        owner
+            .put(&organization.path("collection-management"), &rules(ruled))
+            .await
+            .ok();
+        let item = owner.make_shared(&organization, "about", &[&collection]).await;
+        let (_, _, member) = join(server, &owner, &organization, &format!("{name}-victim"), 2, &[]).await;
+        let invited = invite(&owner, &organization, &Account::new(&format!("{name}-invited")), 2, &[]).await;
+        let body = json!({"name": "about", "collections": [], "users": [member]});
+        let group = id(&owner.post(&organization.path("groups"), &body).await.ok());
+        Self {
+            owner,
+            founder,
+            collection,
+            item,
+            group,
+            member,
+            invited: id(&invited),
+            organization,
+            ruled,
+        }
+    }
+
+    fn path(&self, rest: &str) -> String {
+        self.organization.path(rest)
+    }
+
+    fn cipher(&self, name: &str) -> Value {
+        let mut cipher = item::request(&self.organization.key, Kind::Login, name);
+        cipher["organizationId"] = json!(self.organization.id);
+        cipher
+    }
+
+    /// An item to be lost, in the trash or not.
+    async fn spare(&self, trashed: bool) -> String {
+        let item = self
+            .owner
+            .make_shared(&self.organization, "spare", &[&self.collection])
+            .await;
+        if trashed {
+            let path = format!("/api/ciphers/{item}/delete");
+            self.owner.put_empty(&path).await.ok_empty();
+        }
+        item
+    }
+
+    /// A collection to be lost, in which `asking` has the same right.
+    async fn spare_collection(&self, asking: &Asking, right: Right) -> String {
+        let mut users = right.selection(&asking.membership);
+        users.push(Organization::selection(&self.founder, [false, false, true]));
+        self.owner.make_collection(&self.organization, "spare", &users).await
+    }
+
+    async fn spare_group(&self) -> String {
+        let body = json!({"name": "spare", "collections": [], "users": []});
+        id(&self.owner.post(&self.path("groups"), &body).await.ok())
+    }
+
+    async fn spare_invited(&self) -> String {
+        let account = Account::new("spare");
+        id(&invite(&self.owner, &self.organization, &account, 2, &[]).await)
+    }
+
+    /// Gives somebody a right in the collection.
+    async fn give(&self, asking: &Asking, right: Right) {
+        let body = role_body(asking.role, &right.selection(&self.collection));
+        let path = self.path(&format!("users/{}", asking.membership));
+        self.owner.put(&path, &body).await.ok_empty();
+    }
+
+    /// Asks what has this name.
+    async fn ask(&self, asking: &Asking, right: Right, name: &str) -> Answer {
+        let Asking { client, account, .. } = asking;
+        let cipher = |id: &str, rest: &str| format!("/api/ciphers/{id}{rest}");
+        let ids = |id: String| json!({"ids": [id], "organizationId": self.organization.id});
+        let within = json!({"collectionIds": [self.collection]});
+        let member = self.path(&format!("users/{}", self.member));
+        let group = self.path(&format!("groups/{}", self.group));
+        let collection = self.path(&format!("collections/{}", self.collection));
+        match name {
+            "item: read" => client.get(&cipher(&self.item, "")).await,
+            "item: details" => client.get(&cipher(&self.item, "/details")).await,
+            "item: change" => client.put(&cipher(&self.item, ""), &self.cipher("changed")).await,
+            "item: file" => {
+                let body = json!({"folderId": null, "favorite": true});
+                client.put(&cipher(&self.item, "/partial"), &body).await
+            }
+            "item: archive and fetch back" => {
+                let there = client.put_empty(&cipher(&self.item, "/archive")).await;
+                if there.status != 200 {
+                    return there;
+                }
+                client.put_empty(&cipher(&self.item, "/unarchive")).await
+            }
+            "item: trash" => client.put_empty(&cipher(&self.spare(false).await, "/delete")).await,
+            "item: restore" => client.put_empty(&cipher(&self.spare(true).await, "/restore")).await,
+            "item: delete" => client.delete(&cipher(&self.spare(false).await, "")).await,
+            "item: say collections" => client.put(&cipher(&self.item, "/collections"), &within).await,
+            "item: say collections, second version" => {
+                client.put(&cipher(&self.item, "/collections_v2"), &within).await
+            }
+            "items: trash" => client.put("/api/ciphers/delete", &ids(self.spare(false).await)).await,
+            "items: restore" => client.put("/api/ciphers/restore", &ids(self.spare(true).await)).await,
+            "items: delete" => client.delete_with("/api/ciphers", &ids(self.spare(false).await)).await,
+            "items: file" => {
+                let body = json!({"ids": [self.item], "folderId": null});
+                client.put("/api/ciphers/move", &body).await
+            }
+            "items: into a collection" => {
+                let body = json!({
+                    "organizationId": self.organization.id, "cipherIds": [self.item], "collectionIds": [self.collection],
+                    "removeCollections": false,
+                });
+                client.post("/api/ciphers/bulk-collections", &body).await
+            }
+            "item: make" => {
+                let body = json!({"cipher": self.cipher("made"), "collectionIds": [self.collection]});
+                client.post("/api/ciphers/create", &body).await
+            }
+            "item: share" => {
+                let own = client.create_login(account, "own").await;
+                let body = json!({"cipher": self.cipher("shared"), "collectionIds": [self.collection]});
+                client.put(&cipher(&own, "/share"), &body).await
+            }
+            "items: share" => {
+                let own = client.create_login(account, "own").await;
+                let mut shared = self.cipher("shared");
+                shared["id"] = json!(own);
+                let body = json!({"ciphers": [shared], "collectionIds": [self.collection]});
+                client.put("/api/ciphers/share", &body).await
+            }
+            "items: import" => {
+                let named = json!({"id": self.collection, "name": self.organization.key.seal("about")});
+                let body = json!({
+                    "collections": [named], "ciphers": [self.cipher("imported")],
+                    "collectionRelationships": [{"key": 0, "value": 0}],
+                });
+                let path = format!(
+                    "/api/ciphers/import-organization?organizationId={}",
+                    self.organization.id
+                );
+                client.post(&path, &body).await
+            }
+            "admin item: read" => client.get(&cipher(&self.item, "/admin")).await,
+            "admin item: change" => client.put(&cipher(&self.item, "/admin"), &self.cipher("changed")).await,
+            "admin item: trash" => {
+                client
+                    .put_empty(&cipher(&self.spare(false).await, "/delete-admin"))
+                    .await
+            }
+            "admin item: restore" => {
+                client
+                    .put_empty(&cipher(&self.spare(true).await, "/restore-admin"))
+                    .await
+            }
+            "admin item: delete" => client.delete(&cipher(&self.spare(false).await, "/admin")).await,
+            "admin item: say collections" => client.put(&cipher(&self.item, "/collections-admin"), &within).await,
+            "admin items: trash" => {
+                client
+                    .put("/api/ciphers/delete-admin", &ids(self.spare(false).await))
+                    .await
+            }
+            "admin items: restore" => {
+                client
+                    .put("/api/ciphers/restore-admin", &ids(self.spare(true).await))
+                    .await
+            }
+            "admin items: delete" => {
+                client
+                    .delete_with("/api/ciphers/admin", &ids(self.spare(false).await))
+                    .await
+            }
+            "items: all" | "items: assigned" => {
+                let rest = if name == "items: all" { "" } else { "/assigned" };
+                let organization = &self.organization.id;
+                let path = format!("/api/ciphers/organization-details{rest}?organizationId={organization}");
+                client.get(&path).await
+            }
+            "items: export" => client.get(&self.path("export")).await,
+            "collection: read" => client.get(&collection).await,
+            "collection: details" => client.get(&format!("{collection}/details")).await,
+            "collection: users" => client.get(&format!("{collection}/users")).await,
+            "collection: change" => {
+                let mut users = right.selection(&asking.membership);
+                users.push(Organization::selection(&self.founder, [false, false, true]));
+                let body = json!({"name": self.organization.key.seal("renamed"), "groups": [], "users": users});
+                client.put(&collection, &body).await
+            }
+            "collection: delete" => {
+                let spare = self.spare_collection(asking, right).await;
+                client.delete(&self.path(&format!("collections/{spare}"))).await
+            }
+            "collections: delete" => {
+                let spare = self.spare_collection(asking, right).await;
+                client
+                    .delete_with(&self.path("collections"), &json!({"ids": [spare]}))
+                    .await
+            }
+            "collections: give access" => {
+                let users = [Organization::selection(&self.member, [true, false, false])];
+                let body = json!({"collectionIds": [self.collection], "users": users, "groups": []});
+                client.post(&self.path("collections/bulk-access"), &body).await
+            }
+            "collections: list" => client.get(&self.path("collections")).await,
+            "collections: details" => client.get(&self.path("collections/details")).await,
+            "collection: make" => {
+                let users = [Organization::selection(&self.founder, [false, false, true])];
+                let body = json!({"name": self.organization.key.seal("made"), "groups": [], "users": users});
+                client.post(&self.path("collections"), &body).await
+            }
+            "groups: list" => client.get(&self.path("groups")).await,
+            "groups: details" => client.get(&self.path("groups/details")).await,
+            "group: read" => client.get(&group).await,
+            "group: details" => client.get(&format!("{group}/details")).await,
+            "group: members" => client.get(&format!("{group}/users")).await,
+            "group: change" => {
+                let body = json!({"name": "renamed", "collections": [], "users": [self.member]});
+                client.put(&group, &body).await
+            }
+            "group: make" => {
+                let body = json!({"name": "made", "collections": [], "users": []});
+                client.post(&self.path("groups"), &body).await
+            }
+            "group: delete" => {
+                let spare = self.spare_group().await;
+                client.delete(&self.path(&format!("groups/{spare}"))).await
+            }
+            "groups: delete" => {
+                let spare = self.spare_group().await;
+                client.delete_with(&self.path("groups"), &json!({"ids": [spare]})).await
+            }
+            "group: put out" => client.delete(&format!("{group}/user/{}", self.member)).await,
+            "members: list" => client.get(&self.path("users")).await,
+            "members: names" => client.get(&self.path("users/mini-details")).await,
+            "member: read" => client.get(&member).await,
+            "member: change" => client.put(&member, &role_body("user", &[])).await,
+            "member: invite" => {
+                let mut body = role_body("user", &[]);
+                body["emails"] = json!([Account::new("made").email]);
+                client.post(&self.path("users/invite"), &body).await
+            }
+            "member: invite again" => {
+                client
+                    .post(&self.path(&format!("users/{}/reinvite", self.invited)), &json!({}))
+                    .await
+            }
+            "members: invite again" => {
+                client
+                    .post(&self.path("users/reinvite"), &json!({"ids": [self.invited]}))
+                    .await
+            }
+            "member: revoke" | "members: revoke" => {
+                let answer = match name {
+                    "member: revoke" => client.put_empty(&format!("{member}/revoke")).await,
+                    _ => {
+                        let body = json!({"ids": [self.member]});
+                        client.put(&self.path("users/revoke"), &body).await
+                    }
+                };
+                if answer.status == 200 {
+                    self.owner.put_empty(&format!("{member}/restore")).await.ok_empty();
+                }
+                answer
+            }
+            "member: restore" | "members: restore" => {
+                self.owner.put_empty(&format!("{member}/revoke")).await.ok_empty();
+                let answer = match name {
+                    "member: restore" => client.put_empty(&format!("{member}/restore")).await,
+                    _ => {
+                        let body = json!({"ids": [self.member]});
+                        client.put(&self.path("users/restore"), &body).await
+                    }
+                };
+                if answer.status != 200 {
+                    self.owner.put_empty(&format!("{member}/restore")).await.ok_empty();
+                }
+                answer
+            }
+            "members: public keys" => {
+                let body = json!({"ids": [self.member]});
+                client.post(&self.path("users/public-keys"), &body).await
+            }
+            "member: remove" => {
+                let spare = self.spare_invited().await;
+                client.delete(&self.path(&format!("users/{spare}"))).await
+            }
+            "members: remove" => {
+                let spare = self.spare_invited().await;
+                client.delete_with(&self.path("users"), &json!({"ids": [spare]})).await
+            }
+            "policies: list" => client.get(&self.path("policies")).await,
+            "policy: read" => client.get(&self.path("policies/1")).await,
+            "policy: set" => {
+                let body = json!({"enabled": true, "data": {"minLength": 12}});
+                client.put(&self.path("policies/1"), &body).await
+            }
+            "events: organization" => client.get(&self.path("events")).await,
+            "events: item" => client.get(&cipher(&self.item, "/events")).await,
+            "events: member" => client.get(&format!("{member}/events")).await,
+            "audit: replay" => client.get(&self.path("audit/replay")).await,
+            "audit: access" => {
+                client
+                    .get(&self.path(&format!("audit/items/{}/access", self.item)))
+                    .await
+            }
+            "organization: read" => {
+                client
+                    .get(&format!("/api/organizations/{}", self.organization.id))
+                    .await
+            }
+            "organization: change" => {
+                let body = json!({"name": "Matrix", "billingEmail": "billing@example.org"});
+                client
+                    .put(&format!("/api/organizations/{}", self.organization.id), &body)
+                    .await
+            }
+            "organization: rules" => {
+                client
+                    .put(&self.path("collection-management"), &rules(self.ruled))
+                    .await
+            }
+            "organization: key" => {
+                let body = json!({"masterPasswordHash": account.password_hash()});
+                client.post(&self.path("api-key"), &body).await
+            }
+            other => panic!("{other} is no question"),
+        }
+    }
+}
+
+/// What is wrong with an answer.
+fn wrong(case: Case, name: &str, allowed: bool, answer: &Answer) -> Option<String> {
+    let fine = match answer.status {
+        200 => allowed,
+        403 | 404 => !allowed,
+        _ => false,
+    };
+    let text: String = answer.text.chars().take(120).collect();
+    (!fine).then(|| format!("{name} by {case:?}: {} {text}, allowed {allowed}", answer.status))
+}
+
+/// All questions of all roles in one organization.
+async fn every_role(name: &str, ruled: bool) {
+    let server = Server::shared().await;
+    let stage = &Stage::new(server, name, ruled).await;
+    let mut asking = Vec::new();
+    for role in ROLES {
+        let (account, client, membership) = join(
+            server,
+            &stage.owner,
+            &stage.organization,
+            &format!("{name}-{}", role.to_lowercase()),
+            2,
+            &[],
+        )
+        .await;
+        asking.push(Asking {
+            role,
+            account,
+            client,
+            membership,
+        });
+    }
+    let mut faults = Vec::new();
+    for asking in &asking {
+        for right in RIGHTS {
+            stage.give(asking, right).await;
+            let case = Case {
+                role: asking.role,
+                right,
+                ruled,
+            };
+            let answers = ABOUT_ITEMS.iter().map(async |(name, may)| {
+                let answer = stage.ask(asking, right, name).await;
+                wrong(case, name, may(&case), &answer)
+            });
+            faults.extend(join_all(answers).await.into_iter().flatten());
+        }
+        stage.give(asking, Right::Nothing).await;
+        let case = Case {
+            role: asking.role,
+            right: Right::Nothing,
+            ruled,
+        };
+        for (name, may) in ABOUT_THE_REST {
+            let answer = stage.ask(asking, Right::Nothing, name).await;
+            faults.extend(wrong(case, name, may(&case), &answer));
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_may_do_what_it_may_where_the_rules_are_on() {
+    every_role("ruled", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_may_do_what_it_may_where_the_rules_are_off() {
+    every_role("unruled", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_confirmed_member_finds_nothing() {
+    let server = Server::shared().await;
+    let stage = &Stage::new(server, "unconfirmed", true).await;
+    let mut asking = Vec::new();
+    // revoked from the top, and with a right in the collection
+    for role in ["owner", "admin", "user", "editAnyCollection"] {
+        let (account, client, membership) = join(
+            server,
+            &stage.owner,
+            &stage.organization,
+            &format!("revoked-{}", role.to_lowercase()),
+            2,
+            &[],
+        )
+        .await;
+        let revoked = Asking {
+            role,
+            account,
+            client,
+            membership,
+        };
+        stage.give(&revoked, Right::Manage).await;
+        let path = stage.path(&format!("users/{}/revoke", revoked.membership));
+        stage.owner.put_empty(&path).await.ok_empty();
+        asking.push(revoked);
+    }
+    // accepted and not confirmed, invited as admin and with a right
+    let (account, client) = server.member("accepted").await;
+    let rights = Right::Manage.selection(&stage.collection);
+    let membership = invite(&stage.owner, &stage.organization, &account, 1, &rights).await;
+    accept(server, &client, &stage.organization, &account, &membership).await;
+    asking.push(Asking {
+        role: "accepted",
+        account,
+        client,
+        membership: id(&membership),
+    });
+    // invited only
+    let (account, client) = server.member("only-invited").await;
+    let membership = invite(&stage.owner, &stage.organization, &account, 0, &[]).await;
+    asking.push(Asking {
+        role: "invited",
+        account,
+        client,
+        membership: id(&membership),
+    });
+    // an owner of another organization
+    let (account, client) = server.member("owner-elsewhere").await;
+    client.found(&account, "Elsewhere").await;
+    asking.push(Asking {
+        role: "outsider",
+        account,
+        client,
+        membership: stage.founder.clone(),
+    });
+    let mut faults = Vec::new();
+    for asking in &asking {
+        for (name, _) in ABOUT_ITEMS.iter().chain(ABOUT_THE_REST) {
+            let answer = stage.ask(asking, Right::Nothing, name).await;
+            if answer.status != 404 {
+                faults.push(format!("{name} by {}: {} {}", asking.role, answer.status, answer.text));
+            }
+        }
+        let sync = asking.client.sync().await.to_string();
+        assert!(
+            !sync.contains(&stage.collection) && !sync.contains(&stage.item),
+            "{sync}"
+        );
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
