@@ -26,6 +26,10 @@ const IDLE: Duration = Duration::from_millis(250);
 /// How often a batch is tried before the event at fault is looked for and parked.
 const TRIES: i32 = 3;
 
+/// After so many events the database looks at the tables, so that it plans by what is in them: a minute after they were empty they may
+/// be large, and it looks by itself no more often. Then after four times as many, and so on.
+const FIRST_LOOK: usize = 1_000;
+
 /// How long a runner rests after it gave up; twice as long each time that it got nowhere.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -69,6 +73,9 @@ struct Owned {
     generation: Generation,
     epoch: i64,
     blocked: HashSet<(String, Uuid)>,
+    /// Events taken, and when the database is to look at the tables.
+    taken: usize,
+    look_at: usize,
 }
 
 impl Runner {
@@ -187,6 +194,8 @@ impl Runner {
             generation,
             epoch,
             blocked,
+            taken: 0,
+            look_at: FIRST_LOOK,
         }))
     }
 
@@ -245,6 +254,12 @@ impl Runner {
             }
             if let Err(e) = self.take(owned, &batch.events, batch.next).await {
                 return e;
+            }
+            owned.taken += batch.events.len();
+            if owned.taken >= owned.look_at {
+                owned.look_at = owned.look_at.max(owned.taken).saturating_mul(4);
+                let (pool, generation) = (self.pool.clone(), owned.generation.clone());
+                tokio::spawn(look(pool, generation, self.projector.tables()));
             }
             if batch.next >= batch.head {
                 match &self.live {
@@ -406,6 +421,18 @@ impl Runner {
             tokio::time::sleep(live.look_every()).await;
         }
         Ok(())
+    }
+}
+
+/// Lets the database look at the tables of a generation. On a connection of its own: nobody waits for it.
+async fn look(pool: PgPool, generation: Generation, tables: &'static [(&'static str, &'static str)]) {
+    for (table, _) in tables {
+        let statement = format!("analyze {}.{table}", generation.schema());
+        if let Err(error) = pool.execute(AssertSqlSafe(statement)).await {
+            // it may be gone for another one
+            tracing::debug!(%error, table, "statistics were not taken");
+            return;
+        }
     }
 }
 

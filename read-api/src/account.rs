@@ -76,8 +76,9 @@ async fn keys(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Value>>
 }
 
 /// `GET /accounts/key-management/key-rotation-data`: what of others must be sealed anew with a new user key.
-async fn key_rotation_data(_: Caller) -> Json<Value> {
-    Json(wire::key_rotation_data())
+async fn key_rotation_data(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Value>> {
+    let memberships = api.memberships_of(caller.id).await?;
+    Ok(Json(wire::key_rotation_data(&memberships)))
 }
 
 /// What `GET /tasks` may ask for.

@@ -2,7 +2,7 @@
 
 use crate::{ReadApi, unavailable};
 use domain::{
-    id::{CipherId, OrganizationId, UserId},
+    id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     time::Timestamp,
 };
 use projections::{
@@ -15,7 +15,7 @@ use projections::{
         shared::{self, About},
     },
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use web::{Answer, List, Problem};
 
@@ -108,14 +108,14 @@ impl ReadApi {
     ///
     /// # Errors
     /// 503 if the log cannot be asked.
-    pub async fn events(
+    pub async fn events<T>(
         &self,
         user: UserId,
         log: Log,
         filter: Filter,
         window: &Window,
-        render: fn(&AuditRecord) -> Value,
-    ) -> Answer<List<Value>> {
+        render: fn(AuditRecord) -> T,
+    ) -> Answer<List<T>> {
         let pool = self.fresh_log(user).await?;
         let filter = Filter {
             numbered: true,
@@ -136,7 +136,7 @@ impl ReadApi {
             }
         }
         Ok(List::page(
-            found.iter().map(|(_, record)| render(record)).collect(),
+            found.into_iter().map(|(_, record)| render(record)).collect(),
             next,
         ))
     }
@@ -205,52 +205,107 @@ fn acting(record: &AuditRecord) -> Option<UserId> {
 }
 
 /// `EventResponseModel`. What is not known of a text is empty, for the catalogue allows no null there.
-pub fn render(record: &AuditRecord) -> Value {
-    json!({
-        "object": "event",
-        "type": record.kind,
-        "userId": record.user,
-        "organizationId": record.organization,
-        "providerId": null,
-        "cipherId": record.cipher,
-        "collectionId": record.collection,
-        "groupId": record.group,
-        "policyId": record.policy,
-        "organizationUserId": record.membership,
-        "providerUserId": null,
-        "providerOrganizationId": null,
-        "actingUserId": acting(record),
-        "installationId": null,
-        "date": recorded(record),
-        "deviceType": device_type(record),
-        "ipAddress": record.ip.as_deref().unwrap_or_default(),
-        "systemUser": record.system_user,
-        "domainName": "",
-        "secretId": null,
-        "projectId": null,
-        "serviceAccountId": null,
-        "grantedServiceAccountId": null,
-        "sendId": null,
-    })
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventResponse {
+    object: &'static str,
+    r#type: Option<i32>,
+    user_id: Option<UserId>,
+    organization_id: Option<OrganizationId>,
+    provider_id: (),
+    cipher_id: Option<CipherId>,
+    collection_id: Option<CollectionId>,
+    group_id: Option<GroupId>,
+    policy_id: Option<PolicyId>,
+    organization_user_id: Option<MembershipId>,
+    provider_user_id: (),
+    provider_organization_id: (),
+    acting_user_id: Option<UserId>,
+    installation_id: (),
+    date: String,
+    device_type: Option<u8>,
+    ip_address: String,
+    system_user: Option<i16>,
+    domain_name: String,
+    secret_id: (),
+    project_id: (),
+    service_account_id: (),
+    granted_service_account_id: (),
+    send_id: (),
+}
+
+impl EventResponse {
+    /// A record as people's clients read it.
+    pub fn of(record: AuditRecord) -> Self {
+        Self {
+            object: "event",
+            r#type: record.kind,
+            user_id: record.user,
+            organization_id: record.organization,
+            provider_id: (),
+            cipher_id: record.cipher,
+            collection_id: record.collection,
+            group_id: record.group,
+            policy_id: record.policy,
+            organization_user_id: record.membership,
+            provider_user_id: (),
+            provider_organization_id: (),
+            acting_user_id: acting(&record),
+            installation_id: (),
+            date: recorded(&record),
+            device_type: device_type(&record),
+            system_user: record.system_user,
+            domain_name: record.detail["domainName"].as_str().unwrap_or_default().to_owned(),
+            ip_address: record.ip.unwrap_or_default(),
+            secret_id: (),
+            project_id: (),
+            service_account_id: (),
+            granted_service_account_id: (),
+            send_id: (),
+        }
+    }
 }
 
 /// `Public.EventResponseModel`.
-pub fn render_public(record: &AuditRecord) -> Value {
-    json!({
-        "object": "event",
-        "type": record.kind,
-        "itemId": record.cipher,
-        "collectionId": record.collection,
-        "groupId": record.group,
-        "policyId": record.policy,
-        "memberId": record.membership,
-        "actingUserId": acting(record),
-        "installationId": null,
-        "date": recorded(record),
-        "device": device_type(record),
-        "ipAddress": record.ip.as_deref().unwrap_or_default(),
-        "secretId": null,
-        "projectId": null,
-        "serviceAccountId": null,
-    })
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublicEventResponse {
+    object: &'static str,
+    r#type: Option<i32>,
+    item_id: Option<CipherId>,
+    collection_id: Option<CollectionId>,
+    group_id: Option<GroupId>,
+    policy_id: Option<PolicyId>,
+    member_id: Option<MembershipId>,
+    acting_user_id: Option<UserId>,
+    installation_id: (),
+    date: String,
+    device: Option<u8>,
+    ip_address: String,
+    secret_id: (),
+    project_id: (),
+    service_account_id: (),
+}
+
+impl PublicEventResponse {
+    /// A record as organizations read it by their API key.
+    pub fn of(record: AuditRecord) -> Self {
+        Self {
+            object: "event",
+            r#type: record.kind,
+            item_id: record.cipher,
+            collection_id: record.collection,
+            group_id: record.group,
+            policy_id: record.policy,
+            member_id: record.membership,
+            acting_user_id: acting(&record),
+            installation_id: (),
+            date: recorded(&record),
+            device: device_type(&record),
+            ip_address: record.ip.unwrap_or_default(),
+            secret_id: (),
+            project_id: (),
+            service_account_id: (),
+        }
+    }
 }

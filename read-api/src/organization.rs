@@ -18,8 +18,8 @@ use projections::sync::{
     organization::OrganizationView,
     shared::{self, About},
 };
-use serde_json::Value;
-use web::{Answer, Caller, List, PathId, Problem, Routes};
+use serde_json::{Value, json};
+use web::{Answer, Anyone, Caller, List, PathId, PathIds, Problem, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {
@@ -28,7 +28,11 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/organizations/{id}", one)
         .get("/organizations/{id}/keys", keys)
         .get("/organizations/{id}/public-key", public_key)
+        .get("/organizations/{id}/private-key", private_key)
         .get("/organizations/{id}/auto-enroll-status", auto_enroll_status)
+        .get("/organizations/connections/enabled", connections_enabled)
+        .get("/organizations/connections/{id}/{kind}", connection)
+        .get("/plans", plans)
         .get("/accounts/organizations", list)
         .merge(collection::routes())
         .merge(group::routes())
@@ -92,7 +96,7 @@ async fn one(caller: Caller, State(api): State<ReadApi>, id: PathId<Organization
 /// `GET /organizations/{id}/keys`: for whoever wants to seal something for it.
 async fn keys(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
     let found = api.organization(caller.id, id.0).await?;
-    Ok(Json(serde_json::json!({
+    Ok(Json(json!({
         "object": "organizationPublicKey",
         "publicKey": found.public_key,
     })))
@@ -101,6 +105,55 @@ async fn keys(caller: Caller, State(api): State<ReadApi>, id: PathId<Organizatio
 /// `GET /organizations/{id}/public-key`.
 async fn public_key(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
     keys(caller, State(api), id).await
+}
+
+/// `GET /organizations/{id}/private-key`: sealed, for those who let people in.
+async fn private_key(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
+    if !api.standing(&caller, id.0, About::Role).await?.may_manage_users() {
+        return Err(Problem::forbidden());
+    }
+    let view = api.organization(caller.id, id.0).await?;
+    Ok(Json(
+        json!({ "object": "organizationPrivateKey", "privateKey": view.private_key }),
+    ))
+}
+
+/// `GET /organizations/connections/enabled`: nothing is told to anybody's cloud.
+async fn connections_enabled(_: Caller) -> Json<bool> {
+    Json(false)
+}
+
+/// `GET /organizations/connections/{id}/{kind}`: there is none, as clients read that.
+async fn connection(
+    caller: Caller,
+    State(api): State<ReadApi>,
+    ids: PathIds<OrganizationId, u8>,
+) -> Answer<Json<Value>> {
+    let standing = api.standing(&caller, ids.0, About::Role).await?;
+    let allowed = match ids.1 {
+        BILLING_SYNC => standing.is_owner(),
+        SCIM => standing.may_manage_scim(),
+        _ => return Err(Problem::not_found()),
+    };
+    if !allowed {
+        return Err(Problem::forbidden());
+    }
+    Ok(Json(json!({
+        "id": null,
+        "type": ids.1,
+        "organizationId": ids.0,
+        "enabled": false,
+        "config": null,
+    })))
+}
+
+/// `OrganizationConnectionType`.
+const BILLING_SYNC: u8 = 1;
+const SCIM: u8 = 2;
+
+/// `GET /plans`: the one plan there is.
+async fn plans(_: Anyone) -> Json<List<Value>> {
+    Json(List::of(vec![wire::plan(wire::ENTERPRISE_ANNUALLY)]))
 }
 
 /// `GET /organizations/{id}/auto-enroll-status`: whether new members are enrolled in account recovery as they come.
@@ -123,7 +176,7 @@ async fn auto_enroll_status(
                 serde_json::from_str::<Value>(data).is_ok_and(|data| data["autoEnrollEnabled"] == true)
             })
     });
-    Ok(Json(serde_json::json!({
+    Ok(Json(json!({
         "object": "organizationAutoEnrollStatus",
         "id": id.0,
         "resetPasswordEnabled": enrolls,

@@ -1,6 +1,7 @@
 //! Organizations over HTTP: people with real keys who found, invite, share, lose and regain.
 
 mod bulk;
+mod crash;
 mod events;
 mod history;
 mod import;
@@ -11,6 +12,7 @@ mod member;
 mod public;
 mod raise;
 mod recovery;
+mod scale;
 mod stranger;
 
 use serde_json::{Value, json};

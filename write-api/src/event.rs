@@ -3,4 +3,5 @@
 pub mod collect;
 pub mod history;
 pub mod log;
+pub mod noted;
 pub mod refused;

@@ -46,6 +46,8 @@ pub struct WriteApi {
     pub positions: Option<Arc<dyn LastPosition>>,
     /// What routes about accounts work with.
     pub account: Arc<AccountPorts>,
+    /// Questions to the log that were noted just now.
+    pub noted: Arc<event::noted::Noted>,
 }
 
 impl FromRef<WriteApi> for Authenticator {

@@ -276,7 +276,11 @@ pub async fn streams_of(
 fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
     let id = |column: usize| row.try_get::<Option<Uuid>, _>(column);
     let position = Position(row.try_get::<i64, _>(0)? as u64);
-    let detail: Value = serde_json::from_str(row.try_get(26)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
+    let detail = match row.try_get(26)? {
+        // of most records there is nothing more to say
+        "{}" => Value::Object(serde_json::Map::new()),
+        text => serde_json::from_str(text).map_err(|e| sqlx::Error::Decode(e.into()))?,
+    };
     let (kind, organization): (Option<i32>, _) = (row.try_get(1)?, id(7)?.map(OrganizationId));
     // the column finds what somebody did too; in an organization's log it is about whom the event names
     let of_user = organization.is_none() || kind.is_some_and(|kind| OF_USERS.contains(&kind));

@@ -1,5 +1,6 @@
 //! Accounts as clients read them. Shapes: `models.json`.
 
+use crate::organization::Membership;
 use domain::{account::signing::Signing, crypto::Kdf, id::UserId};
 use projections::sync::account::AccountView;
 use serde_json::{Map, Value, json};
@@ -103,11 +104,22 @@ pub fn public_keys(account: &AccountView) -> Option<Value> {
     }))
 }
 
-/// `KeyRotationDataResponseModel` of somebody who shares keys with nobody.
-pub fn key_rotation_data() -> Value {
+/// `KeyRotationDataResponseModel`: of others, organizations that may recover the account have the user key.
+pub fn key_rotation_data(memberships: &[Membership]) -> Value {
+    let enrolled = memberships.iter().filter(|(_, row, _)| row.view.recovery_key.is_some());
+    let organizations: Vec<Value> = enrolled
+        .map(|(_, row, view)| {
+            json!({
+                "object": "organizationPasswordResetKeyData",
+                "organizationId": row.organization,
+                "organizationName": view.name,
+                "organizationPublicKey": view.public_key,
+            })
+        })
+        .collect();
     json!({
         "object": "keyRotationData",
-        "organizationPasswordResetKeyData": [],
+        "organizationPasswordResetKeyData": organizations,
         "emergencyAccessKeyData": [],
         "trustedDeviceKeyData": [],
         "passkeyKeyData": [],

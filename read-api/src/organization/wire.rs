@@ -160,6 +160,9 @@ pub fn organization(id: OrganizationId, view: &OrganizationView) -> Value {
     Value::Object(out)
 }
 
+/// `PlanType` of the enterprise plan.
+pub const ENTERPRISE_ANNUALLY: u8 = 20;
+
 /// `PlanResponseModel` of the enterprise plan, whatever its number: nothing is billed.
 pub fn plan(kind: u8) -> Value {
     json!({

@@ -226,6 +226,9 @@ const ABOUT_THE_REST: &[Rule] = &[
     ("organization: change", |c| c.role == "owner"),
     ("organization: rules", |c| c.role == "owner"),
     ("organization: key", |c| c.role == "owner"),
+    ("organization: keys there are", |c| c.role == "owner"),
+    ("organization: private key", |c| c.with("manageUsers")),
+    ("organization: connection", |c| c.with("manageScim")),
 ];
 
 /// An organization with one of each thing; its founder has every right.
@@ -599,6 +602,12 @@ impl Stage {
             "organization: key" => {
                 let body = json!({"masterPasswordHash": account.password_hash()});
                 client.post(&self.path("api-key"), &body).await
+            }
+            "organization: keys there are" => client.get(&self.path("api-key-information")).await,
+            "organization: private key" => client.get(&self.path("private-key")).await,
+            "organization: connection" => {
+                let path = format!("/api/organizations/connections/{}/2", self.organization.id);
+                client.get(&path).await
             }
             other => panic!("{other} is no question"),
         }

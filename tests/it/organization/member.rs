@@ -3,6 +3,7 @@
 use serde_json::json;
 use tests::client::vault::id;
 use tests::server::Server;
+use tests::shape::assert_shape;
 
 use super::{invitation, invite, join};
 
@@ -159,4 +160,32 @@ async fn groups_give_what_they_have_and_policies_bind() {
     drop(carls);
     let third = bens.get(&other.path("collections")).await.ok();
     assert_eq!(third["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_ask_around_an_organization_has_an_answer() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("around").await;
+    let organization = anns.found(&ann, "Around").await;
+    let plans = server.client().get("/api/plans").await.ok();
+    for plan in plans["data"].as_array().unwrap() {
+        assert_shape("PlanResponseModel", plan);
+    }
+    let none = anns.get(&organization.path("api-key-information")).await.ok();
+    assert_eq!(none["data"], json!([]));
+    let secret = json!({"masterPasswordHash": ann.password_hash()});
+    anns.post(&organization.path("api-key"), &secret).await.ok();
+    let one = anns.get(&organization.path("api-key-information/0")).await.ok();
+    assert_shape("OrganizationApiKeyInformation", &one["data"][0]);
+    let other = anns.get(&organization.path("api-key-information/1")).await.ok();
+    assert_eq!(other["data"], json!([]));
+    let private = anns.get(&organization.path("private-key")).await.ok();
+    assert_shape("OrganizationPrivateKeyResponseModel", &private);
+    assert!(private["privateKey"].is_string());
+    assert_eq!(
+        anns.get("/api/organizations/connections/enabled").await.ok(),
+        json!(false)
+    );
+    let connection = format!("/api/organizations/connections/{}/1", organization.id);
+    assert_shape("OrganizationConnectionResponseModel", &anns.get(&connection).await.ok());
 }

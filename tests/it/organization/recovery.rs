@@ -189,6 +189,12 @@ async fn a_rotated_key_goes_to_the_organization_that_may_recover_the_account() {
     let after = with_new_key(&ben);
     let mut body = rotation(&bens, &ben, &after).await;
     bens.post(ROTATE, &body).await.refused(400, "account recovery keys");
+    // clients learn from here whom to seal it for
+    let data = bens.get("/api/accounts/key-management/key-rotation-data").await.ok();
+    assert_shape("KeyRotationDataResponseModel", &data);
+    let organizations = data["organizationPasswordResetKeyData"].as_array().unwrap();
+    assert_eq!(organizations.len(), 1);
+    assert_eq!(organizations[0]["organizationId"], json!(organization.id));
     let public = anns.get(&organization.path("public-key")).await.ok();
     let sealed = KeyPair::seal_for(public["publicKey"].as_str().unwrap(), &after.user_key.to_bytes()).unwrap();
     body["accountUnlockData"]["organizationAccountRecoveryUnlockData"] =

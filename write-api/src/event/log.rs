@@ -1,23 +1,24 @@
-//! Reading the log. That somebody did is noted in the log, page by page.
+//! Reading the log. That somebody did is noted in the log, page by page: see [`super::noted`].
 
+use super::noted::Question;
 use crate::WriteApi;
 use axum::{
     Json,
     extract::{Query, State},
 };
-use commands::account::log::RecordAuditRead;
+use commands::{account::log::RecordAuditRead, context::Context};
 use domain::id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, PolicyId, UserId};
 use projections::{
     audit::read::{Filter, Log},
     sync::{cipher::Holder, shared},
 };
 use read_api::{
-    event::{Window, render},
+    event::{EventResponse, Window},
     unavailable,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::str::FromStr;
+use std::{str::FromStr, time::Instant};
 use uuid::Uuid;
 use web::{Answer, Caller, List, PathId, PathIds, Problem, Routes};
 
@@ -87,10 +88,13 @@ struct Shown {
 }
 
 impl WriteApi {
-    async fn show(&self, caller: &Caller, shown: Shown) -> Answer<Json<List<Value>>> {
+    async fn show(&self, caller: &Caller, shown: Shown) -> Answer<Json<List<EventResponse>>> {
         let Shown { log, filter, window } = shown;
         self.note_reading(caller, log, &filter, &window).await?;
-        let events = self.read.events(caller.id, log, filter, &window, render).await?;
+        let events = self
+            .read
+            .events(caller.id, log, filter, &window, EventResponse::of)
+            .await?;
         Ok(Json(events))
     }
 
@@ -121,12 +125,29 @@ impl WriteApi {
         organization: Option<OrganizationId>,
         asked: Value,
     ) -> Answer<()> {
-        let read = RecordAuditRead {
+        let question = Question {
             by: caller.id,
+            device: Some(caller.device.0),
+            ip: caller.ip,
             organization,
+            asked: asked.to_string(),
+        };
+        self.note(question, &self.context(caller), asked).await
+    }
+
+    /// Takes note of a question, unless a note of it stands.
+    pub(crate) async fn note(&self, question: Question, context: &Context, asked: Value) -> Answer<()> {
+        if self.noted.stands(&question) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let read = RecordAuditRead {
+            by: question.by,
+            organization: question.organization,
             asked,
         };
-        self.executor.transact(&self.context(caller), &read).await?;
+        self.executor.transact(context, &read).await?;
+        self.noted.add(question, began);
         Ok(())
     }
 
@@ -149,7 +170,7 @@ async fn of_caller(
     caller: Caller,
     State(app): State<WriteApi>,
     Query(asked): Query<Asked>,
-) -> Answer<Json<List<Value>>> {
+) -> Answer<Json<List<EventResponse>>> {
     let shown = Shown {
         log: Log::Person(caller.id),
         filter: asked.filter()?,
@@ -164,7 +185,7 @@ async fn of_cipher(
     State(app): State<WriteApi>,
     id: PathId<CipherId>,
     Query(asked): Query<Asked>,
-) -> Answer<Json<List<Value>>> {
+) -> Answer<Json<List<EventResponse>>> {
     let pool = app.read.fresh(caller.id).await?;
     let row = shared::cipher(pool, id.0).await.map_err(unavailable)?;
     let log = match row.ok_or_else(Problem::not_found)?.owner {
@@ -189,7 +210,7 @@ async fn of_organization(
     State(app): State<WriteApi>,
     id: PathId<OrganizationId>,
     Query(asked): Query<Asked>,
-) -> Answer<Json<List<Value>>> {
+) -> Answer<Json<List<EventResponse>>> {
     app.may_read_log(&caller, id.0).await?;
     let shown = Shown {
         log: Log::Organization(id.0),
@@ -205,7 +226,7 @@ async fn of_member(
     State(app): State<WriteApi>,
     PathIds(organization, member): PathIds<OrganizationId, MembershipId>,
     Query(asked): Query<Asked>,
-) -> Answer<Json<List<Value>>> {
+) -> Answer<Json<List<EventResponse>>> {
     app.may_read_log(&caller, organization).await?;
     let pool = app.read.fresh(caller.id).await?;
     let row = shared::membership(pool, member).await.map_err(unavailable)?;
@@ -232,7 +253,7 @@ async fn of_send(
     State(app): State<WriteApi>,
     PathIds(organization, _): PathIds<OrganizationId, Uuid>,
     Query(asked): Query<Asked>,
-) -> Answer<Json<List<Value>>> {
+) -> Answer<Json<List<EventResponse>>> {
     app.may_read_log(&caller, organization).await?;
     asked.window(&app)?;
     Ok(Json(List::of(Vec::new())))

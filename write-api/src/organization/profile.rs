@@ -19,13 +19,13 @@ use commands::{
 use domain::{
     crypto::EncString,
     id::{CollectionId, MembershipId, OrganizationId},
-    organization::profile::{CollectionSettings, Details, OrganizationKeys},
+    organization::profile::{CollectionSettings, Details, Organization, OrganizationKeys},
 };
 use projections::sync::shared;
 use read_api::organization::wire;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use web::{Answer, Body, Caller, PathId, Problem, Routes};
+use web::{Answer, Body, Caller, List, PathId, PathIds, Problem, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
@@ -37,6 +37,8 @@ pub fn routes() -> Routes<WriteApi> {
         .post("/organizations/{id}/keys", set_keys)
         .put("/organizations/{id}/collection-management", set_collection_settings)
         .post("/organizations/{id}/api-key", api_key)
+        .get("/organizations/{id}/api-key-information", api_key_information)
+        .get("/organizations/{id}/api-key-information/{kind}", api_key_information_of)
         .post("/organizations/{id}/rotate-api-key", rotate_api_key)
 }
 
@@ -285,6 +287,44 @@ async fn api_key(
     Body(request): Body<SecretRequest>,
 ) -> Answer<Json<Value>> {
     key(&app, &caller, id.0, &request, false).await
+}
+
+/// `GET /organizations/{id}/api-key-information`: which keys there are, and since when.
+async fn api_key_information(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<OrganizationId>,
+) -> Answer<Json<List<Value>>> {
+    key_information(&app, &caller, id.0, None).await
+}
+
+/// The same of one kind of key.
+async fn api_key_information_of(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, u8>,
+) -> Answer<Json<List<Value>>> {
+    key_information(&app, &caller, ids.0, Some(ids.1)).await
+}
+
+/// `OrganizationApiKeyType` of the one kind there is so far.
+const DEFAULT_KEY: u8 = 0;
+
+async fn key_information(
+    app: &WriteApi,
+    caller: &Caller,
+    id: OrganizationId,
+    kind: Option<u8>,
+) -> Answer<Json<List<Value>>> {
+    if !app.standing(caller, id, About::Role).await?.is_owner() {
+        return Err(Problem::forbidden());
+    }
+    let state = app.executor.state::<Organization>(id).await?;
+    let since = state.live().and_then(|live| live.api_key_at);
+    let keys = since
+        .filter(|_| kind.is_none_or(|kind| kind == DEFAULT_KEY))
+        .map(|at| json!({ "object": "keyInformation", "keyType": DEFAULT_KEY, "revisionDate": at.iso() }));
+    Ok(Json(List::of(keys.into_iter().collect())))
 }
 
 /// `POST /organizations/{id}/rotate-api-key`.

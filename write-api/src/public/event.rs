@@ -1,16 +1,18 @@
 //! `/public/events`.
 
 use super::OrganizationCaller;
-use crate::{WriteApi, event::log::value};
+use crate::{
+    WriteApi,
+    event::{log::value, noted::Question},
+};
 use axum::{
     Json,
     extract::{Query, State},
 };
-use commands::account::log::RecordAuditRead;
 use projections::audit::read::{Filter, Log};
-use read_api::event::{Window, render_public};
+use read_api::event::{PublicEventResponse, Window};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use web::{Answer, List, Routes};
 
 /// The routes.
@@ -36,7 +38,7 @@ async fn all(
     caller: OrganizationCaller,
     State(app): State<WriteApi>,
     Query(asked): Query<Asked>,
-) -> Answer<Json<List<Value>>> {
+) -> Answer<Json<List<PublicEventResponse>>> {
     let range = (asked.start.as_deref(), asked.end.as_deref());
     let window = Window::of(
         range,
@@ -52,17 +54,22 @@ async fn all(
     if asked.secret_id.is_some() || asked.project_id.is_some() {
         return Ok(Json(List::of(Vec::new())));
     }
-    let read = RecordAuditRead {
+    let question = json!({
+        "start": window.start.iso(), "end": window.end.iso(),
+        "actingUserId": filter.acting_user, "cipherId": filter.cipher,
+        "continuationToken": window.cursor.map(|cursor| cursor.to_string()),
+    });
+    let noted = Question {
         by: caller.asking(),
+        device: None,
+        ip: caller.ip,
         organization: Some(caller.id),
-        asked: json!({
-            "start": window.start.iso(), "end": window.end.iso(),
-            "actingUserId": filter.acting_user, "cipherId": filter.cipher,
-            "continuationToken": window.cursor.map(|cursor| cursor.to_string()),
-        }),
+        asked: question.to_string(),
     };
-    app.executor.transact(&caller.context(&app), &read).await?;
+    app.note(noted, &caller.context(&app), question).await?;
     let log = Log::Organization(caller.id);
-    let events = app.read.events(caller.asking(), log, filter, &window, render_public);
+    let events = app
+        .read
+        .events(caller.asking(), log, filter, &window, PublicEventResponse::of);
     Ok(Json(events.await?))
 }
