@@ -43,7 +43,15 @@ async fn rights_are_as_they_were_acknowledged_when_server_and_database_are_kille
     let (ann, anns) = server.member("crash-owner").await;
     let organization = anns.found(&ann, "Crashing").await;
     let rights = Organization::selection(&organization.collection, [false, false, true]);
-    let (_, bens, member) = join(&server, &anns, &organization, "crash-member", 2, &[rights.clone()]).await;
+    let (_, bens, member) = join(
+        &server,
+        &anns,
+        &organization,
+        "crash-member",
+        2,
+        std::slice::from_ref(&rights),
+    )
+    .await;
     let item = anns
         .make_shared(&organization, "shared", &[&organization.collection])
         .await;
@@ -68,7 +76,9 @@ async fn rights_are_as_they_were_acknowledged_when_server_and_database_are_kille
         assert!(made.status >= 400, "round {round}: {}", made.text);
 
         if round % 3 == 0 {
-            anns.put(&membership, &change(&[rights.clone()])).await.ok_empty();
+            anns.put(&membership, &change(std::slice::from_ref(&rights)))
+                .await
+                .ok_empty();
         } else {
             anns.put_empty(&format!("{membership}/restore")).await.ok_empty();
         }

@@ -500,7 +500,6 @@ async fn what_makes_no_sense_breaks_nothing_in_the_public_api() {
         json!(1e300),
         json!("\u{0}"),
         json!("x".repeat(20_000)),
-        json!([]),
         json!([null]),
         json!({"a": {}}),
     ];

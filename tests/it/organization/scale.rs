@@ -100,7 +100,15 @@ async fn a_change_writes_as_many_rows_in_a_large_organization_as_in_a_small_one(
     let (ann, anns) = server.member("scale").await;
     let organization = anns.found(&ann, "Scale").await;
     let rights = Organization::selection(&organization.collection, [false, false, false]);
-    let (_, first, _) = join(&server, &anns, &organization, "scale-first", 2, &[rights.clone()]).await;
+    let (_, first, _) = join(
+        &server,
+        &anns,
+        &organization,
+        "scale-first",
+        2,
+        std::slice::from_ref(&rights),
+    )
+    .await;
     let small = costs(&database.pool, &anns, &organization, 0).await;
     for number in 0..10 {
         join(
@@ -109,7 +117,7 @@ async fn a_change_writes_as_many_rows_in_a_large_organization_as_in_a_small_one(
             &organization,
             &format!("scale-{number}"),
             2,
-            &[rights.clone()],
+            std::slice::from_ref(&rights),
         )
         .await;
     }
