@@ -79,4 +79,7 @@ pub trait Projector: Send + Sync + 'static {
 pub struct Changes {
     /// Accounts and items as they are now.
     pub sync: crate::sync::SyncChanges,
+    /// Somebody may do less from now on, or more: a crash of the database must not take that from the rows, not even until the
+    /// events have made it again.
+    pub rights: bool,
 }

@@ -119,6 +119,10 @@ impl Runner {
                     // nobody takes this process for the owner any more when another one may be it
                     if let Some(live) = &self.live {
                         live.set_owner(false);
+                        // a database that crashed may have gone back: until somebody has asked it, nothing is known to be reached
+                        if matches!(error, RunError::Database(_)) {
+                            live.found_at(Position::START);
+                        }
                     }
                     // free at once for this process or another; if the connection is gone, so is the lock before long
                     let _ = owned.connection.execute("select pg_advisory_unlock_all()").await;
@@ -173,7 +177,8 @@ impl Runner {
             ..generation
         };
         let blocked = park::blocked(&mut connection, &generation.projector, generation.number).await?;
-        // rows and checkpoint are lost together in a crash of the database, and made again from the events
+        // rows and checkpoint are lost together in a crash of the database, and made again from the events; where they are about
+        // rights, the commit waits for the disk: see `to_disk`
         let settings = format!(
             "set synchronous_commit = off; set search_path = {}",
             generation.schema()
@@ -328,6 +333,9 @@ impl Runner {
             .await
             .map_err(ApplyError::database)?;
         advance(&mut tx, &owned.generation, owned.epoch, next).await?;
+        if changes.rights {
+            to_disk(&mut tx).await.map_err(ApplyError::database)?;
+        }
         tx.commit().await.map_err(ApplyError::database)?;
         self.confirm(asked);
         owned.generation.position = next;
@@ -388,6 +396,9 @@ impl Runner {
                     advance(&mut tx, &owned.generation, owned.epoch, owned.generation.position)
                         .await
                         .map_err(ApplyError::into_run)?;
+                    if changes.rights {
+                        to_disk(&mut tx).await?;
+                    }
                     tx.commit().await?;
                     self.projector.published(changes, owned.generation.position);
                     if let Some(live) = &self.live {
@@ -422,6 +433,11 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Has the commit of a transaction wait for the disk, and what was committed before it with it.
+async fn to_disk(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    tx.execute("set local synchronous_commit = on").await.map(drop)
 }
 
 /// Lets the database look at the tables of a generation. On a connection of its own: nobody waits for it.

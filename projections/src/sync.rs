@@ -106,6 +106,7 @@ pub(crate) struct Touched {
     filings: Rows<Filings>,
     revisions: Revisions,
     members: Vec<UserId>,
+    rights: bool,
 }
 
 impl Work for Touched {
@@ -127,6 +128,7 @@ impl Work for Touched {
             filings: Rows::new(empty),
             revisions: Revisions::default(),
             members: Vec::new(),
+            rights: false,
         }
     }
 
@@ -179,6 +181,7 @@ impl Work for Touched {
         .await?;
         self.load_shared(connection, &events).await?;
         for recorded in &events {
+            self.rights |= is_about_rights(&recorded.event);
             self.apply(recorded);
         }
         Ok(())
@@ -202,7 +205,8 @@ impl Work for Touched {
         self.places.save(connection).await?;
         self.policies.save(connection).await?;
         self.filings.save(connection).await?;
-        Ok(Changes { sync })
+        let rights = std::mem::take(&mut self.rights);
+        Ok(Changes { sync, rights })
     }
 
     fn loaded(&self) -> usize {
@@ -210,6 +214,27 @@ impl Work for Touched {
         let access = self.grants.loaded() + self.groups.loaded() + self.places.loaded() + self.policies.loaded();
         let shared = self.organizations.loaded() + self.memberships.loaded() + self.collections.loaded();
         own + access + shared + self.filings.loaded()
+    }
+}
+
+/// Whether who may do what is another after an event. What people put into their vaults and how they file it is not.
+fn is_about_rights(event: &Event) -> bool {
+    use CipherEvent as C;
+    match event {
+        Event::Cipher(event) => !matches!(
+            event,
+            C::Created { .. } | C::Updated { .. } | C::Filed { .. } | C::Archived { .. } | C::Unarchived { .. }
+        ),
+        Event::Device(event) => matches!(event, DeviceEvent::Removed { .. }),
+        Event::Folder(_) | Event::Activity(_) | Event::Filing(_) => false,
+        Event::User(_)
+        | Event::Organization(_)
+        | Event::Membership(_)
+        | Event::Collection(_)
+        | Event::Grant(_)
+        | Event::Group(_)
+        | Event::GroupPlace(_)
+        | Event::Policy(_) => true,
     }
 }
 
