@@ -120,7 +120,7 @@ impl Runner {
                     if let Some(live) = &self.live {
                         live.set_owner(false);
                         // a database that crashed may have gone back: until somebody has asked it, nothing is known to be reached
-                        if matches!(error, RunError::Database(_)) {
+                        if matches!(error, RunError::Database(_) | RunError::Feed(_)) {
                             live.found_at(Position::START);
                         }
                     }
@@ -362,6 +362,8 @@ impl Runner {
         advance(&mut tx, &owned.generation, owned.epoch, next)
             .await
             .map_err(ApplyError::into_run)?;
+        // what is parked may be about rights: who it is about is not let in
+        to_disk(&mut tx).await?;
         tx.commit().await?;
         owned
             .blocked
@@ -436,7 +438,7 @@ impl Runner {
 }
 
 /// Has the commit of a transaction wait for the disk, and what was committed before it with it.
-async fn to_disk(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn to_disk(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     tx.execute("set local synchronous_commit = on").await.map(drop)
 }
 

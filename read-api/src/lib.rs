@@ -125,11 +125,7 @@ impl ReadApi {
     /// 503 if it does not within two seconds.
     pub async fn fresh_log(&self, user: UserId) -> Answer<&PgPool> {
         // what was answered when the other read models showed it was acknowledged by that
-        let shown = match self.live.is_owner() {
-            true => self.live.shown(),
-            false => self.live.position(),
-        };
-        let wanted = self.acknowledged_to(user).await?.max(shown);
+        let wanted = self.acknowledged_to(user).await?.max(self.live.position());
         if self.log.reached(wanted, SETTLE).await {
             Ok(&self.pool)
         } else {

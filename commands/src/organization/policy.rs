@@ -69,7 +69,7 @@ impl SetPolicy {
             });
             if bound {
                 let at = unit.now_for(&loaded);
-                unit.append(loaded, vec![MembershipEvent::Revoked { reason, at }]);
+                unit.follow(loaded, vec![MembershipEvent::Revoked { reason, at }]);
             }
         }
         Ok(())

@@ -34,7 +34,7 @@ pub enum Side {
     Member(Standing),
     /// Where all items are looked after.
     Admin(Standing),
-    /// Among the members where that is enough to change an item, where all are looked after for the others.
+    /// Where an item is looked after if they look after it, else among the members.
     Either(Standing),
 }
 
@@ -46,12 +46,12 @@ impl Side {
         }
     }
 
-    /// Whether what may be done to an item that is in `collections` is what collections give.
-    fn is_member_over(&self, collections: &[CollectionId]) -> bool {
+    /// On which side somebody stands towards an item that is in `collections`, and stays while it is moved.
+    fn towards(&self, collections: &[CollectionId]) -> Self {
         match self {
-            Self::Member(_) => true,
-            Self::Admin(_) => false,
-            Self::Either(standing) => standing.over_item(collections).edit,
+            Self::Either(standing) if standing.over_item_as_admin(collections).edit => Self::Admin(standing.clone()),
+            Self::Either(standing) => Self::Member(standing.clone()),
+            settled => settled.clone(),
         }
     }
 
@@ -65,10 +65,10 @@ impl Side {
 
     /// What may be done to an item of this organization that is in `collections`.
     pub fn over_in(&self, collections: &[CollectionId]) -> ItemRights {
-        if self.is_member_over(collections) {
-            self.standing().over_item(collections)
-        } else {
-            self.standing().over_item_as_admin(collections)
+        match self {
+            Self::Member(standing) => standing.over_item(collections),
+            Self::Admin(standing) => standing.over_item_as_admin(collections),
+            Self::Either(_) => self.towards(collections).over_in(collections),
         }
     }
 }

@@ -185,7 +185,11 @@ impl Standing {
             && match self.role {
                 Role::Owner => true,
                 Role::Admin => theirs != Role::Owner,
-                Role::Custom(_) | Role::User => matches!(theirs, Role::Custom(_) | Role::User),
+                Role::Custom(mine) => match theirs {
+                    Role::Custom(theirs) => theirs.within(mine),
+                    theirs => theirs == Role::User,
+                },
+                Role::User => false,
             }
     }
 

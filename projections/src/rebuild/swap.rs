@@ -4,7 +4,11 @@ use super::{
     RebuildError,
     build::{self, Build},
 };
-use crate::{generation, projector::ProjectorError, runner::RunError};
+use crate::{
+    generation,
+    projector::ProjectorError,
+    runner::{self, RunError},
+};
 use domain::event::Position;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use std::time::Duration;
@@ -61,6 +65,7 @@ impl Build<'_> {
         let same_version = live.is_some_and(|(_, version)| version == generation.version);
         let statements = generation::swap(self.projector, &generation, same_version);
         tx.execute(AssertSqlSafe(statements)).await?;
+        runner::to_disk(&mut tx).await?;
         tx.commit().await?;
         self.generation = generation::Generation {
             state: generation::LIVE.to_owned(),

@@ -8,6 +8,7 @@ use axum::{
 };
 use domain::{
     id::{MembershipId, OrganizationId, UserId},
+    organization::policy::Enforced,
     organization::{grant::Grantee, membership::RevocationReason},
 };
 use projections::sync::{
@@ -219,6 +220,15 @@ async fn recovery(
     let row = found(&api, &caller, ids.0, ids.1).await?;
     if !standing.may_recover(row.role) {
         return Err(Problem::forbidden());
+    }
+    let policies = shared::policies_of(api.fresh(caller.id).await?, &[ids.0])
+        .await
+        .map_err(unavailable)?;
+    let on = policies
+        .iter()
+        .any(|(_, policy)| policy.kind == Enforced::ResetPassword as i16 && policy.enabled);
+    if !on {
+        return Err(Problem::not_found());
     }
     // who is not enrolled, or not in the organization at present, is not to be recovered
     let enrolled = row.is_active() && row.view.recovery_key.is_some();

@@ -11,7 +11,7 @@ mod rivals;
 
 pub const PATH: &str = "/api/accounts/key-management/rotate-user-account-keys";
 /// The same with the password as it is.
-const KEYS_ONLY: &str = "/api/accounts/key-management/rotate-user-keys";
+pub const KEYS_ONLY: &str = "/api/accounts/key-management/rotate-user-keys";
 
 /// `accountData`: everything `client` sees, sealed by `before`, sealed anew by `after`.
 async fn resealed(client: &Client, before: &Account, after: &Account) -> Value {
@@ -79,7 +79,7 @@ fn signing_keys(account: &Account, version: i64) -> Value {
 }
 
 /// What a client sends that gives `before` the user key of `after`, and signing keys.
-async fn keys_only(client: &Client, before: &Account, after: &Account, version: i64) -> Value {
+pub async fn keys_only(client: &Client, before: &Account, after: &Account, version: i64) -> Value {
     json!({
         "wrappedAccountCryptographicState": signing_keys(after, version),
         "unlockData": {

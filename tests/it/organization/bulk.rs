@@ -193,3 +193,31 @@ async fn into_collections_all_go_or_none() {
         .refused(404, "not found");
     assert_eq!(within(&scene.managed).await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_after_all_items_takes_one_out_of_where_they_may_only_edit() {
+    let scene = Scene::new("bulk-either").await;
+    let (owner, organization) = (&scene.owner, &scene.organization);
+    let rules = json!({"allowAdminAccessToAllCollectionItems": true});
+    owner
+        .put(&organization.path("collection-management"), &rules)
+        .await
+        .ok();
+    // the owner may edit in one collection and has no right in the other
+    let members = owner.get(&organization.path("users")).await.ok();
+    let all = members["data"].as_array().unwrap();
+    let founder = id(all.iter().find(|member| member["type"] == 0).unwrap());
+    let member = id(all.iter().find(|member| member["type"] == 2).unwrap());
+    let mine = [Organization::selection(&founder, [false, false, false])];
+    let theirs = [Organization::selection(&member, [false, false, true])];
+    let editing = owner.make_collection(organization, "editing", &mine).await;
+    let nothing = owner.make_collection(organization, "nothing", &theirs).await;
+    let item = owner.make_shared(organization, "in both", &[&editing, &nothing]).await;
+    let body = json!({
+        "organizationId": organization.id, "cipherIds": [item], "collectionIds": [editing], "removeCollections": true,
+    });
+    owner.post("/api/ciphers/bulk-collections", &body).await.ok_empty();
+    let path = format!("/api/ciphers/organization-details?organizationId={}", organization.id);
+    let all = owner.get(&path).await.ok();
+    assert_eq!(find(&all["data"], &item).unwrap()["collectionIds"], json!([nothing]));
+}

@@ -1,7 +1,7 @@
 //! Account recovery: somebody who forgot their master password gets in again by the organization, with real keys.
 
 use super::join;
-use crate::account::rotation::{PATH as ROTATE, rotation, with_new_key};
+use crate::account::rotation::{KEYS_ONLY, PATH as ROTATE, keys_only, rotation, with_new_key};
 use crate::account::session::assert_ended;
 use serde_json::{Value, json};
 use tests::client::organization::Organization;
@@ -106,6 +106,12 @@ async fn a_member_who_forgot_the_password_gets_in_again_and_chooses_another() {
     assert_eq!(token["ForcePasswordReset"], true);
     again.login(&given).await;
     assert_eq!(again.sync().await["profile"]["forcePasswordReset"], true);
+    // no way around choosing one
+    let rotated = keys_only(&again, &given, &with_new_key(&given), 2).await;
+    again
+        .post(KEYS_ONLY, &rotated)
+        .await
+        .refused(400, "Choose a master password");
     let own = renewed(&ben, &key, "my own again");
     let temporary = "/api/accounts/update-temp-password";
     let body = json!({
@@ -158,11 +164,25 @@ async fn nobody_recovers_the_account_of_somebody_above_them() {
     let path = |member: &str| organization.path(&format!("users/{member}/recover-account"));
     let owner = owner.as_str().unwrap();
     carls.put(&path(owner), &flat(&ann)).await.refused(403, "permission");
+    // nor one's own: a session is not enough to change a password
+    carls
+        .put(&path(&admin), &flat(&carl))
+        .await
+        .refused(400, "your own account");
     customs.put(&path(owner), &flat(&ann)).await.refused(403, "permission");
     customs
         .put(&path(&admin), &flat(&carl))
         .await
         .refused(403, "permission");
+    // nor of somebody with a role of their own that says more
+    let (dora, doras, more) = join(server, &anns, &organization, "above-more", 2, &[]).await;
+    let permissions = json!({"editAnyCollection": true});
+    let role = json!({"type": 4, "permissions": permissions, "collections": [], "groups": []});
+    anns.put(&organization.path(&format!("users/{more}")), &role)
+        .await
+        .ok_empty();
+    enrol(&doras, &organization, &dora).await;
+    customs.put(&path(&more), &flat(&dora)).await.refused(403, "permission");
     // the old name of the route, by somebody above
     let old = organization.path(&format!("users/{admin}/reset-password"));
     let given = renewed(&carl, &carl.user_key, "given");
@@ -202,6 +222,68 @@ async fn a_rotated_key_goes_to_the_organization_that_may_recover_the_account() {
     bens.post(ROTATE, &body).await.ok_empty();
     let (key, _) = opened(&anns, &organization, &member).await;
     assert_eq!(key.to_bytes(), after.user_key.to_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_to_recovery_is_given_under_the_policy_and_taken_back_unless_it_says_otherwise() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("consent-owner").await;
+    let organization = anns.found(&ann, "Consent").await;
+    let (ben, bens, member) = join(server, &anns, &organization, "consent-ben", 2, &[]).await;
+    let path = organization.path(&format!("users/{}/reset-password-enrollment", bens.user_id().await));
+    let sealed = KeyPair::seal_for(&KeyPair::shared().public_key(), &ben.user_key.to_bytes()).unwrap();
+    let give = json!({"resetPasswordKey": sealed, "masterPasswordHash": ben.password_hash()});
+    let take = json!({"resetPasswordKey": null});
+    bens.put(&path, &give).await.refused(400, "policy enabled");
+    switch_on(&anns, &organization, 3, Value::Null).await;
+    switch_on(&anns, &organization, 8, json!({"autoEnrollEnabled": true})).await;
+    bens.put(&path, &give).await.ok_empty();
+    bens.put(&path, &take).await.refused(400, "not allowed to withdraw");
+    // what it takes is shown under the policy only
+    let details = organization.path(&format!("users/{member}/reset-password-details"));
+    anns.get(&details).await.ok();
+    anns.put(
+        &organization.path("policies/8"),
+        &json!({"enabled": false, "data": null}),
+    )
+    .await
+    .ok();
+    anns.get(&details).await.refused(404, "not found");
+    bens.put(&path, &take).await.ok_empty();
+    // a rotation leaves no old key where the person is suspended
+    switch_on(&anns, &organization, 8, Value::Null).await;
+    bens.put(&path, &give).await.ok_empty();
+    let membership = organization.path(&format!("users/{member}"));
+    anns.put_empty(&format!("{membership}/revoke")).await.ok_empty();
+    let after = with_new_key(&ben);
+    let body = rotation(&bens, &ben, &after).await;
+    bens.post(ROTATE, &body).await.ok_empty();
+    anns.put_empty(&format!("{membership}/restore")).await.ok_empty();
+    anns.get(&details).await.refused(404, "not found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owners_and_admins_come_in_whatever_policies_say() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("unbound-owner").await;
+    let organization = anns.found(&ann, "Unbound").await;
+    switch_on(&anns, &organization, 0, Value::Null).await;
+    switch_on(&anns, &organization, 3, Value::Null).await;
+    let (ben, bens) = server.member("unbound-ben").await;
+    bens.found(&ben, "Ben's").await;
+    let invited = super::invite(&anns, &organization, &ben, 1, &[]).await;
+    super::accept(server, &bens, &organization, &ben, &invited).await;
+    anns.confirm(&organization, &anns.membership(&organization, &ben.email).await)
+        .await;
+    bens.get(&organization.path("users")).await.ok();
+    let (dora, doras) = server.member("unbound-dora").await;
+    let invited = super::invite(&anns, &organization, &dora, 2, &[]).await;
+    let token = super::invitation(server, &dora.email).await;
+    let accept = organization.path(&format!("users/{}/accept", invited["id"].as_str().unwrap()));
+    doras
+        .post(&accept, &json!({"token": token}))
+        .await
+        .refused(400, "two-step login");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,20 +29,29 @@ impl Organization {
     }
 }
 
+fn founding(account: &Account, name: &str, key: &SymmetricKey) -> Value {
+    let pair = KeyPair::shared();
+    json!({
+        "name": name,
+        "billingEmail": account.email,
+        "planType": 20,
+        "key": KeyPair::seal_for(&account.pair.public_key(), &key.to_bytes()).unwrap(),
+        "keys": {"publicKey": pair.public_key(), "encryptedPrivateKey": pair.wrapped_by(key)},
+        "collectionName": key.seal("Default collection"),
+        "useSecretsManager": false,
+    })
+}
+
 impl Client {
+    /// The request that founds an organization whose key is of no further use.
+    pub fn founding(&self, account: &Account, name: &str) -> Value {
+        founding(account, name, &SymmetricKey::random())
+    }
+
     /// Founds an organization with one collection.
     pub async fn found(&self, account: &Account, name: &str) -> Organization {
         let key = SymmetricKey::random();
-        let pair = KeyPair::shared();
-        let body = json!({
-            "name": name,
-            "billingEmail": account.email,
-            "planType": 20,
-            "key": KeyPair::seal_for(&account.pair.public_key(), &key.to_bytes()).unwrap(),
-            "keys": {"publicKey": pair.public_key(), "encryptedPrivateKey": pair.wrapped_by(&key)},
-            "collectionName": key.seal("Default collection"),
-            "useSecretsManager": false,
-        });
+        let body = founding(account, name, &key);
         let made = self.post("/api/organizations", &body).await.ok();
         crate::shape::assert_shape("OrganizationResponseModel", &made);
         let organization = id(&made);

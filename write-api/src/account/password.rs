@@ -9,7 +9,7 @@ use super::{
 use crate::{WriteApi, organization::member::rules::PasswordPolicy};
 use axum::{Json, extract::State};
 use commands::account::{
-    RequestPasswordHint, RotateSecurityStamp, find,
+    AccountError, RequestPasswordHint, RotateSecurityStamp, find,
     keys::{ChangeKdf, ChangePassword, NewSecret, ReplaceTemporaryPassword},
     secret::{Proven, Way},
 };
@@ -166,6 +166,11 @@ async fn replace_temporary(
         (request.authentication_data, request.unlock_data),
         (request.new_master_password_hash, request.key),
     )?;
+    // asked first: a hash costs, and no secret is asked for here
+    app.account.count(limit::SECRET, caller.id.to_string()).await?;
+    if !app.owner(&caller).await?.temporary_password {
+        return Err(AccountError::NotTemporary.into());
+    }
     let command = ReplaceTemporaryPassword {
         user: caller.id,
         proven: Proven {

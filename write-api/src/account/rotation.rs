@@ -256,6 +256,11 @@ async fn rotate_keys_only(
         .and_then(|data| data.organization_account_recovery_unlock_data);
     let resealed = request.account_data.checked(recovery)?;
     let user = app.owner(&caller).await?;
+    if user.temporary_password {
+        return Err(Problem::bad_request(
+            "Choose a master password in place of the one your organization gave you first.",
+        ));
+    }
     let rotation = Rotation {
         // what stays of the account is read here and written there: the stamp, which changes with it, is compared
         proven: Proven {

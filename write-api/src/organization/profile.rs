@@ -6,6 +6,7 @@ use crate::{
         check::Checks,
         secret::{Accept, SecretRequest, verification_failed},
     },
+    organization::member::rules::Rules,
 };
 use axum::{Json, extract::State};
 use commands::{
@@ -19,7 +20,10 @@ use commands::{
 use domain::{
     crypto::EncString,
     id::{CollectionId, MembershipId, OrganizationId},
-    organization::profile::{CollectionSettings, Details, Organization, OrganizationKeys},
+    organization::{
+        profile::{CollectionSettings, Details, Organization, OrganizationKeys},
+        role::Role,
+    },
 };
 use projections::sync::shared;
 use read_api::organization::wire;
@@ -114,6 +118,16 @@ async fn found(caller: Caller, State(app): State<WriteApi>, Body(request): Body<
     let Some(key) = key else {
         return Err(Problem::field("Key", "The Key field is required."));
     };
+    let elsewhere = Rules::default();
+    if elsewhere
+        .forbids(&app, caller.id, caller.id, Role::Owner)
+        .await?
+        .is_some()
+    {
+        return Err(Problem::bad_request(
+            "You may not create an organization. You belong to an organization which has a policy that prohibits you from being a member of any other organization.",
+        ));
+    }
     let id = OrganizationId(app.executor.new_id());
     let command = FoundOrganization {
         organization: id,

@@ -56,6 +56,9 @@ impl BulkRequest {
     }
 }
 
+/// The most items one request may name: as many as an import may bring.
+const MAX: usize = 40_000;
+
 /// Many items.
 struct Many {
     ids: Vec<CipherId>,
@@ -78,6 +81,9 @@ enum Deed {
 /// when all do, the first refusal is the answer.
 async fn each(app: &WriteApi, caller: &Caller, many: Many, deed: Deed) -> Answer<Vec<CipherId>> {
     let Many { ids, within } = many;
+    if ids.len() > MAX {
+        return Err(Problem::bad_request("Too many cipher ids provided."));
+    }
     let mut shared = app.read.shared_among(caller.id, &ids).await?;
     shared.retain(|_, (organization, _)| within.is_none_or(|within| within == *organization));
     let mut groups: BTreeMap<OrganizationId, (Vec<CipherId>, Vec<CollectionId>)> = BTreeMap::new();
@@ -106,7 +112,8 @@ async fn each(app: &WriteApi, caller: &Caller, many: Many, deed: Deed) -> Answer
     for outcome in outcomes {
         match outcome {
             Ok(ids) => done.extend(ids),
-            Err(problem) if problem.status().is_client_error() => refused = refused.or(Some(problem)),
+            // what one item refuses; anything else is about the whole request
+            Err(problem) if [400, 403, 404].contains(&problem.status().as_u16()) => refused = refused.or(Some(problem)),
             Err(problem) => return Err(problem),
         }
     }

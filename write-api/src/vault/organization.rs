@@ -368,7 +368,8 @@ async fn bulk_collections(
     State(app): State<WriteApi>,
     Body(request): Body<BulkCollectionsRequest>,
 ) -> Answer<()> {
-    if request.cipher_ids.is_empty() || request.collection_ids.is_empty() || request.cipher_ids.len() > MAX {
+    let (items, collections) = (request.cipher_ids.len(), request.collection_ids.len());
+    if items == 0 || collections == 0 || items > MAX || collections > MAX {
         return Err(Problem::bad_request("No items or collections provided, or too many."));
     }
     let organization = request.organization_id;

@@ -168,7 +168,8 @@ impl RotateUserKey {
         }))
     }
 
-    /// An organization that may recover the account may go on to: it gets the new key, or nothing of this happens.
+    /// An organization that may recover the account may go on to: it gets the new key, or nothing of this happens. Where the
+    /// person is no active member, the old key goes instead.
     fn decide_membership(
         &self,
         loaded: &Loaded<Membership>,
@@ -179,6 +180,10 @@ impl RotateUserKey {
             return Ok(None);
         };
         let key = self.resealed.recovery.get(&membership.organization);
+        // clients know of no organization that somebody is suspended in
+        if key.is_none() && !membership.is_active() {
+            return Ok(Some(MembershipEvent::RecoveryWithdrawn { at: now }));
+        }
         let key = key.ok_or(AccountError::LeftOut("account recovery keys"))?;
         Ok(Some(MembershipEvent::RecoveryEnrolled {
             key: key.clone(),

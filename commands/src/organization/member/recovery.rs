@@ -37,9 +37,31 @@ impl Transaction for EnrolInRecovery {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         let (loaded, live) = load(unit, self.organization, self.membership).await?;
         must(live.user == Some(self.user), OrganizationError::NotFound)?;
-        must(!live.revoked, OrganizationError::WrongStage("User not valid."))?;
+        // who is suspended may take their consent back, and not give it
+        must(
+            !live.revoked || self.key.is_none(),
+            OrganizationError::WrongStage("User not valid."),
+        )?;
         if live.recovery_key == self.key {
             return Ok(());
+        }
+        let policy = PolicyId::of(self.organization, Enforced::ResetPassword as u8);
+        let policy = unit.load::<Policy>(policy).await?.state;
+        let enrolls = policy
+            .data
+            .as_ref()
+            .is_some_and(|data| data["autoEnrollEnabled"] == true);
+        match &self.key {
+            Some(_) => must(
+                policy.enabled,
+                OrganizationError::Invalid("Organization does not have the password reset policy enabled."),
+            )?,
+            None => must(
+                live.revoked || !(policy.enabled && enrolls),
+                OrganizationError::Invalid(
+                    "Due to an Enterprise Policy, you are not allowed to withdraw from account recovery.",
+                ),
+            )?,
         }
         let at = unit.now_for(&loaded);
         let event = match &self.key {
@@ -78,6 +100,11 @@ impl Transaction for RecoverAccount {
         let organization = self.by.organization;
         let (loaded, live) = load(unit, organization, self.membership).await?;
         must(self.by.may_recover(live.role), OrganizationError::Forbidden)?;
+        // a session is not enough to change one's own password
+        must(
+            live.user != Some(self.by.user),
+            OrganizationError::Oneself("You cannot recover your own account."),
+        )?;
         let policy = PolicyId::of(organization, Enforced::ResetPassword as u8);
         let allowed = unit.load::<Policy>(policy).await?.state.enabled;
         must(
@@ -104,8 +131,8 @@ impl Transaction for RecoverAccount {
             at: unit.now_for(&account),
         };
         let at = unit.now_for(&loaded);
-        unit.append(loaded, vec![MembershipEvent::Recovered { at }]);
         unit.append(account, vec![recovered]);
+        unit.follow(loaded, vec![MembershipEvent::Recovered { at }]);
         Ok(id)
     }
 }

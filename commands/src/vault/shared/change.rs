@@ -134,6 +134,7 @@ fn decide(
     let mut cipher = state.live().cloned().ok_or(CipherError::NotFound)?;
     // an item stays where it was when a collection goes, and that gives nobody anything
     cipher.collections.retain(|id| targets.there(*id));
+    let by = &by.towards(&cipher.collections);
     let rights = by.over(&cipher);
     if !rights.read {
         return Err(CipherError::NotFound);
@@ -199,7 +200,7 @@ fn assigned(by: &Side, cipher: &LiveCipher, wish: &Wish, targets: &Targets) -> R
     let after: Vec<_> = after.into_iter().collect();
     let rights = by.over_in(present);
     // members may not make an item nobody's; those who look after all may
-    if after.is_empty() && (by.is_member_over(present) || !rights.manage) {
+    if after.is_empty() && (matches!(by, Side::Member(_)) || !rights.manage) {
         return Err(CipherError::NoCollection);
     }
     // nobody raises themselves over an item by where they put it

@@ -144,7 +144,7 @@ async fn accept(
         membership: ids.1,
         user: caller.id,
         invited,
-        forbidden: rules.forbids(&app, caller.id, caller.id).await?,
+        forbidden: rules.forbids_invited(&app, caller.id, ids.1).await?,
         recovery: recovery.filter(|_| rules.enrolls),
     };
     app.change_in(&caller, ids.0, &command).await?;

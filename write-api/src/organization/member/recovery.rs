@@ -3,6 +3,7 @@
 use crate::{
     WriteApi,
     account::{
+        limit,
         password::new_password,
         unlock::{AuthenticationData, UnlockData},
     },
@@ -62,6 +63,8 @@ async fn recover(
         (request.authentication_data, request.unlock_data),
         (request.new_master_password_hash, request.key),
     )?;
+    // a hash costs, and no secret is asked for here
+    app.account.count(limit::SECRET, caller.id.to_string()).await?;
     let command = RecoverAccount {
         by,
         membership: ids.1,

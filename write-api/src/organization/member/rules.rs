@@ -3,7 +3,7 @@
 use crate::WriteApi;
 use domain::{
     id::{MembershipId, OrganizationId, UserId},
-    organization::policy::Enforced,
+    organization::{policy::Enforced, role::Role},
 };
 use projections::sync::shared;
 use read_api::unavailable;
@@ -83,16 +83,36 @@ impl Rules {
     ) -> Answer<Option<&'static str>> {
         let pool = app.read.fresh(asking).await?;
         let row = shared::membership(pool, membership).await.map_err(unavailable)?;
-        match row.and_then(|row| row.user) {
-            Some(user) => self.forbids(app, asking, user).await,
+        match row.and_then(|row| Some((row.user?, row.role))) {
+            Some((user, role)) => self.forbids(app, asking, user, role).await,
             None => Ok(None),
         }
     }
 
-    /// What forbids `user` to be a member here, if anything does: a rule of this organization, or one of another that
-    /// the person is in.
-    pub async fn forbids(&self, app: &WriteApi, asking: UserId, user: UserId) -> Answer<Option<&'static str>> {
-        if self.two_factor {
+    /// What forbids `user` to be who was invited by a membership.
+    pub async fn forbids_invited(
+        &self,
+        app: &WriteApi,
+        user: UserId,
+        membership: MembershipId,
+    ) -> Answer<Option<&'static str>> {
+        let pool = app.read.fresh(user).await?;
+        let row = shared::membership(pool, membership).await.map_err(unavailable)?;
+        let role = row.map_or(Role::User, |row| row.role);
+        self.forbids(app, user, user, role).await
+    }
+
+    /// What forbids `user` to be a member here as `role`, if anything does: a rule of this organization, or one of another that
+    /// the person is in. None of them is for owners and admins of the organization that has it.
+    pub async fn forbids(
+        &self,
+        app: &WriteApi,
+        asking: UserId,
+        user: UserId,
+        role: Role,
+    ) -> Answer<Option<&'static str>> {
+        let bound = !role.is_admin();
+        if self.two_factor && bound {
             // no account has a second factor yet
             return Ok(Some(
                 "You cannot join this organization until you enable two-step login on your user account.",
@@ -103,17 +123,21 @@ impl Rules {
         let others: Vec<_> = memberships
             .iter()
             .filter(|(_, row, _)| Some(row.organization) != self.organization && row.view.revoked.is_none())
-            .map(|(_, row, _)| row.organization)
             .collect();
         if others.is_empty() {
             return Ok(None);
         }
-        if self.single_organization {
+        if self.single_organization && bound {
             return Ok(Some(
                 "You may not join this organization until you leave or remove all other organizations.",
             ));
         }
-        let theirs = shared::policies_of(pool, &others).await.map_err(unavailable)?;
+        let binding: Vec<_> = others
+            .iter()
+            .filter(|(_, row, _)| !row.role.is_admin())
+            .map(|(_, row, _)| row.organization)
+            .collect();
+        let theirs = shared::policies_of(pool, &binding).await.map_err(unavailable)?;
         let alone = theirs
             .iter()
             .any(|(_, policy)| policy.kind == Enforced::SingleOrganization as i16 && policy.enabled);
