@@ -371,6 +371,8 @@ impl Runner {
         owned.generation.position = next;
         if let Some(live) = &self.live {
             live.forget_users();
+            // what was made before may show what it takes away
+            live.came_late();
             live.set_position(next);
         }
         Ok(())

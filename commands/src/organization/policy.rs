@@ -52,25 +52,47 @@ impl SetPolicy {
         }
         Ok(())
     }
+}
 
-    /// Suspends who lacks what it asks for: neither owners nor admins, nor who is only invited, nor who asks.
-    async fn suspend(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
-        let reason = match self.kind {
-            kind if kind == Enforced::TwoFactor as u8 => RevocationReason::TwoFactorPolicy,
-            kind if kind == Enforced::SingleOrganization as u8 => RevocationReason::SingleOrganizationPolicy,
-            _ => return Ok(()),
-        };
-        for loaded in unit.load_many::<Membership>(&self.lacking).await? {
-            let bound = loaded.state.within(self.by.organization).is_some_and(|live| {
-                !live.revoked
-                    && live.stage != Stage::Invited
-                    && !live.role.is_admin()
-                    && live.user != Some(self.by.user)
-            });
-            if bound {
-                let at = unit.now_for(&loaded);
-                unit.follow(loaded, vec![MembershipEvent::Revoked { reason, at }]);
-            }
+/// Suspends those of `lacking` whom a policy is for: neither owners nor admins, nor who is only invited, nor who asks.
+async fn suspend(unit: &mut Unit<'_>, by: &Standing, kind: u8, lacking: &[MembershipId]) -> Result<(), Stop> {
+    let reason = match kind {
+        kind if kind == Enforced::TwoFactor as u8 => RevocationReason::TwoFactorPolicy,
+        kind if kind == Enforced::SingleOrganization as u8 => RevocationReason::SingleOrganizationPolicy,
+        _ => return Ok(()),
+    };
+    for loaded in unit.load_many::<Membership>(lacking).await? {
+        let bound = loaded.state.within(by.organization).is_some_and(|live| {
+            !live.revoked && live.stage != Stage::Invited && !live.role.is_admin() && live.user != Some(by.user)
+        });
+        if bound {
+            let at = unit.now_for(&loaded);
+            unit.follow(loaded, vec![MembershipEvent::Revoked { reason, at }]);
+        }
+    }
+    Ok(())
+}
+
+/// Suspends members who lack what a policy asks for that is on: those who came in while it was being switched on.
+#[derive(Debug, Clone)]
+pub struct HoldToPolicy {
+    /// Who wants it.
+    pub by: Standing,
+    /// Number of its kind.
+    pub kind: u8,
+    /// Members who lack what it asks for.
+    pub lacking: Vec<MembershipId>,
+}
+
+impl Transaction for HoldToPolicy {
+    type Output = ();
+    type Error = OrganizationError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        must(self.by.may_manage_policies(), OrganizationError::Forbidden)?;
+        let id = PolicyId::of(self.by.organization, self.kind);
+        if unit.load::<Policy>(id).await?.state.enabled {
+            suspend(unit, &self.by, self.kind, &self.lacking).await?;
         }
         Ok(())
     }
@@ -117,7 +139,7 @@ impl Transaction for SetPolicy {
         };
         let policy = unit.append(loaded, vec![event]);
         if switched_on {
-            self.suspend(unit).await?;
+            suspend(unit, &self.by, self.kind, &self.lacking).await?;
         }
         Ok(policy)
     }

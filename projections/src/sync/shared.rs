@@ -107,13 +107,15 @@ pub async fn members_of(
     Ok(rows.into_iter().map(|(id, row)| (MembershipId(id), row)).collect())
 }
 
-/// The memberships in an organization of those who are in another one as well, whatever they are there, but for the revoked.
+/// The memberships in an organization of those who are in another one as well, whatever they are there, but for the revoked here
+/// or there, and but for owners and admins here.
 pub async fn members_elsewhere(
     connection: impl PgExecutor<'_>,
     organization: OrganizationId,
 ) -> Result<Vec<MembershipId>, sqlx::Error> {
     let found: Vec<Uuid> = sqlx::query_scalar(
-        "select m.membership_id from read.membership m where m.organization_id = $1 and m.user_id is not null and exists (
+        "select m.membership_id from read.membership m where m.organization_id = $1 and m.user_id is not null
+             and m.role not in (0, 1) and m.view::jsonb ->> 'revoked' is null and exists (
              select from read.membership o where o.user_id = m.user_id and o.organization_id <> $1
              and o.view::jsonb ->> 'revoked' is null)",
     )
@@ -277,21 +279,27 @@ pub async fn filing(
 }
 
 /// Rights of a person in the collections of all organizations they are confirmed in: their own and their groups', the more
-/// of each. Only collections that are there, of groups that are there.
+/// of each. Only collections that are there, of groups that are there; and nothing by what has an event parked, for that may have
+/// taken it away.
 const RIGHTS: &str =
-    "select m.organization_id, c.collection_id, bool_and(g.read_only), bool_and(g.hide_passwords), bool_or(g.manage)
+    "with parked as materialized (
+       select p.stream_id from projection.parked p join projection.generation g using (projector, generation)
+       where p.projector = 'sync' and g.state = 'live')
+     select m.organization_id, c.collection_id, bool_and(g.read_only), bool_and(g.hide_passwords), bool_or(g.manage)
      from read.membership m
      join lateral (
        select collection_id, read_only, hide_passwords, manage from read.collection_grant
-       where grantee_id = m.membership_id
+       where grantee_id = m.membership_id and grant_id not in (select stream_id from parked)
        union all
        select r.collection_id, r.read_only, r.hide_passwords, r.manage
        from read.group_member p join read.member_group u on u.group_id = p.group_id
        join read.collection_grant r on r.grantee_id = p.group_id
-       where p.membership_id = m.membership_id) g on true
+       where p.membership_id = m.membership_id and r.grant_id not in (select stream_id from parked)
+         and p.place_id not in (select stream_id from parked) and u.group_id not in (select stream_id from parked)) g on true
      join read.collection c using (collection_id)
      where m.user_id = $1 and m.active and c.organization_id = m.organization_id
        and ($2::uuid is null or m.organization_id = $2) and ($3::uuid[] is null or c.collection_id = any($3))
+       and c.collection_id not in (select stream_id from parked)
      group by 1, 2";
 
 fn rights(row: &PgRow) -> Result<(OrganizationId, CollectionId, Rights), sqlx::Error> {
@@ -340,7 +348,10 @@ pub async fn standing(
     about: About<'_>,
 ) -> Result<Option<Standing>, sqlx::Error> {
     let row = sqlx::query(
-        "select m.membership_id, m.role, m.view, o.view from read.membership m join read.organization o using (organization_id)
+        "select m.membership_id, m.role, m.view, o.view, exists (
+             select from projection.parked p join projection.generation g using (projector, generation)
+             where p.projector = 'sync' and g.state = 'live' and p.category = 'organization' and p.stream_id = $2)
+         from read.membership m join read.organization o using (organization_id)
          where m.user_id = $1 and m.organization_id = $2 and m.active",
     )
     .bind(user.0)
@@ -348,6 +359,12 @@ pub async fn standing(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
+    if row.try_get(4)? {
+        // its rules may have become stricter, or it may be gone
+        return Err(sqlx::Error::Protocol(format!(
+            "an event of organization {organization} is parked"
+        )));
+    }
     let view: super::membership::MembershipView = read_view(row.try_get(2)?)?;
     let of: OrganizationView = read_view(row.try_get(3)?)?;
     let number: i16 = row.try_get(1)?;

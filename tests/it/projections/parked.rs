@@ -1,18 +1,21 @@
 //! Events that cannot be taken: parked if this program should know them, waited at if it is too old for them.
 
-use super::history::{device, folder, item, ms, registered};
+use super::history::{device, folder, item, ms, registered, sealed};
 use super::world::{World, meta, person, until};
 use domain::account::user::User;
 use domain::device::Device;
 use domain::event::{Aggregate, Position};
-use domain::id::{CipherId, DeviceId, FolderId};
+use domain::id::{CipherId, CollectionId, DeviceId, FolderId, GrantId, MembershipId, OrganizationId};
 use domain::meta::Actor;
+use domain::organization::collection::{Collection, CollectionEvent};
+use domain::organization::grant::{Grant, GrantEvent, Grantee, Rights};
+use domain::organization::membership::{Membership, MembershipEvent};
 use domain::vault::cipher::{Cipher, CipherEvent};
 use domain::vault::folder::{Folder, FolderEvent};
 use projections::live::Live;
 use projections::park::{self, Parked};
 use projections::runner::Runner;
-use projections::sync::{SyncProjector, read};
+use projections::sync::{SyncProjector, read, shared};
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
 use std::time::Duration;
@@ -334,4 +337,58 @@ async fn who_an_event_is_parked_of_is_let_in_nowhere_until_it_is_not() {
     assert!(park::skip(&world.pool, "sync", at).await.unwrap());
     assert!(state(held).await.unwrap().is_some());
     running.abort();
+}
+
+/// What took a right away may be what is parked: the right is gone until somebody has looked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_gives_nothing_while_an_event_of_it_is_parked() {
+    let (world, member) = (World::new().await, person(1));
+    world.start_empty(SyncProjector::default()).await;
+    let organization = OrganizationId(Uuid::from_u128(5));
+    let membership = MembershipId(Uuid::from_u128(6));
+    let founded = MembershipEvent::Founded {
+        organization,
+        user: member,
+        key: sealed(1),
+        fingerprint: String::new(),
+        at: ms(0),
+    };
+    world.add::<Membership>(membership, &founded).await;
+    for number in [7, 8] {
+        let collection = CollectionId(Uuid::from_u128(number));
+        let created = CollectionEvent::Created {
+            organization,
+            name: sealed(1),
+            external_id: None,
+            default_of: None,
+            at: ms(0),
+        };
+        world.add::<Collection>(collection, &created).await;
+        let to = Grantee::Member(membership);
+        let granted = GrantEvent::Granted {
+            organization,
+            collection,
+            to,
+            rights: Rights::MANAGE,
+            at: ms(0),
+        };
+        world.add::<Grant>(GrantId::of(collection, to.id()), &granted).await;
+    }
+    let _running = world.run(SyncProjector::default());
+    world.caught_up("sync").await;
+    let rights = async || shared::all_rights(&world.pool, member).await.unwrap().len();
+    assert_eq!(rights().await, 2);
+    let named = ("CollectionAccessWithdrawn", 1);
+    let grant = GrantId::of(CollectionId(Uuid::from_u128(7)), membership.0);
+    world
+        .add_raw(
+            Grant::CATEGORY,
+            grant.0,
+            named,
+            r#"{"at":"never"}"#,
+            &meta(Actor::System),
+        )
+        .await;
+    until("it is parked", async || parked(&world).await.len() == 1).await;
+    assert_eq!(rights().await, 1);
 }

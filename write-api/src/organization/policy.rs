@@ -2,7 +2,10 @@
 
 use crate::{WriteApi, organization::member::rules};
 use axum::{Json, extract::State};
-use commands::{organization::policy::SetPolicy, ports::About};
+use commands::{
+    organization::policy::{HoldToPolicy, SetPolicy},
+    ports::About,
+};
 use domain::id::{OrganizationId, PolicyId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -64,6 +67,19 @@ async fn set(
         data,
     };
     let done = app.change_in(&caller, ids.0, &command).await?;
+    // who came in meanwhile was let in by what was so before
+    let late = match enabled {
+        true => rules::lacking(&app, caller.id, ids.0, ids.1).await?,
+        false => vec![],
+    };
+    if !late.is_empty() {
+        let hold = HoldToPolicy {
+            by: command.by.clone(),
+            kind: ids.1,
+            lacking: late,
+        };
+        app.change_in(&caller, ids.0, &hold).await?;
+    }
     Ok(Json(json!({
         "object": "policy",
         "id": PolicyId::of(ids.0, ids.1),

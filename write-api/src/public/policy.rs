@@ -6,7 +6,7 @@ use crate::{
     organization::{member::rules, policy::checked_data},
 };
 use axum::{Json, extract::State};
-use commands::organization::policy::SetPolicy;
+use commands::organization::policy::{HoldToPolicy, SetPolicy};
 use domain::{id::PolicyId, organization::policy::LAST_KIND};
 use projections::sync::shared;
 use read_api::unavailable;
@@ -89,6 +89,19 @@ async fn set(
         data: checked_data(request.data)?,
     };
     let done = caller.change(&app, &command).await?;
+    // who came in meanwhile was let in by what was so before
+    let late = match enabled {
+        true => rules::lacking(&app, caller.asking(), caller.id, kind.0).await?,
+        false => vec![],
+    };
+    if !late.is_empty() {
+        let hold = HoldToPolicy {
+            by: caller.standing(),
+            kind: kind.0,
+            lacking: late,
+        };
+        caller.change(&app, &hold).await?;
+    }
     let id = PolicyId::of(caller.id, kind.0);
     Ok(Json(render(id, kind.0, done.value.enabled, done.value.data)))
 }

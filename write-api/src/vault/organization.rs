@@ -40,6 +40,14 @@ pub fn routes() -> Routes<WriteApi> {
 /// The most items one request may name.
 const MAX: usize = 1_000;
 
+/// That no more collections are named than anybody would.
+pub(super) fn bounded(collections: &[CollectionId]) -> Answer<()> {
+    if collections.len() > MAX {
+        return Err(Problem::field("CollectionIds", "Too many collections."));
+    }
+    Ok(())
+}
+
 /// An item and the organization it belongs to.
 type Shared = (OrganizationId, CipherId);
 
@@ -51,6 +59,7 @@ async fn standing(
     more: &[CollectionId],
 ) -> Answer<Standing> {
     let state = app.executor.state::<Cipher>(id).await?;
+    bounded(more)?;
     let mut asked: Vec<CollectionId> = more.to_vec();
     asked.extend(state.live().iter().flat_map(|cipher| &cipher.collections));
     app.standing(caller, organization, About::Collections(&asked)).await
@@ -64,6 +73,7 @@ pub(super) async fn create(
     new: NewCipher,
     collections: Vec<CollectionId>,
 ) -> Answer<Response> {
+    bounded(&collections)?;
     let by = app
         .standing(caller, organization, About::Collections(&collections))
         .await?;
@@ -235,6 +245,7 @@ async fn give(
     collections: Vec<CollectionId>,
     items: Vec<(CipherId, Sealed)>,
 ) -> Answer<(Standing, Vec<(CipherId, Cipher)>)> {
+    bounded(&collections)?;
     let by = app
         .standing(caller, organization, About::Collections(&collections))
         .await?;

@@ -49,7 +49,7 @@ pub(crate) async fn of(app: &WriteApi, asking: UserId, organization: Organizatio
     })
 }
 
-/// Memberships of those who lack what a policy asks for, among them some whom it is not for.
+/// Memberships of those who lack what a policy asks for.
 pub(crate) async fn lacking(
     app: &WriteApi,
     asking: UserId,
@@ -63,6 +63,7 @@ pub(crate) async fn lacking(
             .await
             .map_err(unavailable)?
             .into_iter()
+            .filter(|(_, row)| row.user.is_some() && row.view.revoked.is_none() && !row.role.is_admin())
             .map(|(id, _)| id)
             .collect(),
         kind if kind == Enforced::SingleOrganization as u8 => shared::members_elsewhere(pool, organization)

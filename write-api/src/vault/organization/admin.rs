@@ -1,6 +1,6 @@
 //! Items of organizations, from where all of them are looked after.
 
-use super::{CollectionsRequest, MAX, Shared, carry_out, same_organization, standing};
+use super::{CollectionsRequest, MAX, Shared, bounded, carry_out, same_organization, standing};
 use crate::{WriteApi, vault::cipher::request::CipherRequest};
 use axum::{extract::State, response::Response};
 use commands::{
@@ -77,6 +77,7 @@ async fn create_as_admin(
     let sealed = request.cipher.checked("Cipher.")?;
     let organization = sealed.organization.ok_or_else(Problem::not_found)?;
     let collections = request.collection_ids.unwrap_or_default();
+    bounded(&collections)?;
     let by = app
         .standing(&caller, organization, About::Collections(&collections))
         .await?;
