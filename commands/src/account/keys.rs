@@ -20,10 +20,11 @@ pub use replace_temporary::ReplaceTemporaryPassword;
 pub use rotate_user_key::{RehearseKeyRotation, Resealed, ResealedCipher, RotateUserKey};
 pub use set_pair::SetKeyPair;
 
-use super::AccountError;
+use super::{AccountError, secret::Proven};
 use domain::{
-    account::user::{Credentials, LiveUser},
-    crypto::{EncString, Verifier},
+    account::user::{Credentials, LiveUser, UserEvent},
+    crypto::{EncString, Kdf, Verifier},
+    time::Timestamp,
 };
 
 /// What a client made from a master password.
@@ -40,6 +41,23 @@ pub struct NewSecret {
 }
 
 impl NewSecret {
+    /// What a new master password makes of `user` where everything else stays as it is: what uses up the proof, and the credentials.
+    /// `kdf` is how the client made the master key, if it said so.
+    fn renew(
+        &self,
+        user: &LiveUser,
+        proven: &Proven,
+        kdf: Option<Kdf>,
+        hint: Option<String>,
+        now: Timestamp,
+    ) -> Result<(Vec<UserEvent>, Credentials), AccountError> {
+        let events = proven.spend(user, now)?;
+        if kdf.is_some_and(|kdf| kdf != user.kdf) {
+            return Err(AccountError::KdfDiffers);
+        }
+        Ok((events, self.credentials(user, hint)?))
+    }
+
     /// The credentials of `user` with this in place of what there was.
     pub(crate) fn credentials(&self, user: &LiveUser, hint: Option<String>) -> Result<Credentials, AccountError> {
         if self.salt.as_ref().is_some_and(|salt| *salt != user.credentials.salt) {

@@ -39,11 +39,9 @@ impl Command for ChangePassword {
 
     fn decide(&self, user: &User, now: Timestamp) -> Result<Vec<UserEvent>, AccountError> {
         let user = live(user)?;
-        let events = self.proven.spend(user, now)?;
-        if self.kdf.is_some_and(|kdf| kdf != user.kdf) {
-            return Err(AccountError::KdfDiffers);
-        }
-        let credentials = self.secret.credentials(user, self.hint.clone())?;
+        let (events, credentials) = self
+            .secret
+            .renew(user, &self.proven, self.kdf, self.hint.clone(), now)?;
         Ok(then(events, now, |at| UserEvent::PasswordChanged {
             fingerprint: fingerprint(credentials.user_key.as_str()),
             credentials: Personal::of(self.user, credentials),

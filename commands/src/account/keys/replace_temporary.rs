@@ -39,14 +39,12 @@ impl Command for ReplaceTemporaryPassword {
 
     fn decide(&self, user: &User, now: Timestamp) -> Result<Vec<UserEvent>, AccountError> {
         let user = live(user)?;
-        let events = self.proven.spend(user, now)?;
+        let (events, credentials) = self
+            .secret
+            .renew(user, &self.proven, self.kdf, self.hint.clone(), now)?;
         if !user.temporary_password {
             return Err(AccountError::NotTemporary);
         }
-        if self.kdf.is_some_and(|kdf| kdf != user.kdf) {
-            return Err(AccountError::KdfDiffers);
-        }
-        let credentials = self.secret.credentials(user, self.hint.clone())?;
         Ok(then(events, now, |at| UserEvent::TemporaryPasswordReplaced {
             fingerprint: fingerprint(credentials.user_key.as_str()),
             credentials: Personal::of(self.user, credentials),
