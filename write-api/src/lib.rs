@@ -167,23 +167,22 @@ impl WriteApi {
     }
 }
 
-/// All write routes of the API service, but those of organizations.
-pub fn api_routes() -> Routes<WriteApi> {
-    vault::routes().merge(account::routes()).merge(event::collect::routes())
-}
-
-/// All routes of organizations; what is refused in them is noted.
-pub fn organization_router(app: &WriteApi) -> axum::Router {
-    let reading = read_api::organization::routes()
-        .into_router()
-        .with_state(app.read.clone());
-    let writing = organization::routes()
+/// All routes of the API service, those that read too, but those of the public API. What an organization refuses a member in
+/// any of them is noted.
+pub fn api_router(app: &WriteApi) -> axum::Router {
+    let reading = read_api::api_routes().merge(read_api::organization::routes());
+    let writing = vault::routes()
+        .merge(account::routes())
+        .merge(organization::routes())
+        .merge(event::collect::routes())
         .merge(event::log::routes())
-        .merge(event::history::routes())
-        .into_router()
-        .with_state(app.clone());
+        .merge(event::history::routes());
     let noting = axum::middleware::from_fn_with_state(app.clone(), event::refused::note);
-    reading.merge(writing).layer(noting)
+    reading
+        .into_router()
+        .with_state(app.read.clone())
+        .merge(writing.into_router().with_state(app.clone()))
+        .layer(noting)
 }
 
 /// All routes of the events service.

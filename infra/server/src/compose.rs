@@ -313,14 +313,7 @@ fn cors(config: &Config) -> CorsLayer {
 fn router_of(service: Service, app: &WriteApi) -> Option<Router> {
     let read = app.read.clone();
     match service {
-        Service::Api => Some(
-            read_api::api_routes()
-                .into_router()
-                .with_state(read)
-                .merge(write_api::api_routes().into_router().with_state(app.clone()))
-                .merge(write_api::organization_router(app))
-                .merge(write_api::public::router(app.clone())),
-        ),
+        Service::Api => Some(write_api::api_router(app).merge(write_api::public::router(app.clone()))),
         Service::Identity => Some(
             read_api::identity_routes()
                 .into_router()

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use tests::client::Client;
 use tests::client::item::{self, Kind};
 use tests::client::organization::Organization;
+use tests::client::vault::id;
 use tests::server::Server;
 use tests::shape::assert_shape;
 
@@ -142,6 +143,10 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     assert_eq!(types(&all(&bens, &format!("/api/ciphers/{own}/events")).await), [1100]);
 
     // what was refused to a member is there; what was refused to a stranger is not
+    let founder = id(&anns.membership(&organization, &ann.email).await);
+    let mine = [Organization::selection(&founder, [false, false, true])];
+    let hidden = anns.make_collection(&organization, "hidden", &mine).await;
+    let hidden = anns.make_shared(&organization, "hidden", &[&hidden]).await;
     let (_, strangers) = server.member("log-stranger").await;
     for _ in 0..2 {
         bens.get(&log).await.refused(404, "not found");
@@ -150,6 +155,14 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
             .refused(403, "permission");
         strangers
             .get(&organization.path("collections"))
+            .await
+            .refused(404, "not found");
+        // of items too: their address names no organization
+        bens.delete(&format!("/api/ciphers/{hidden}"))
+            .await
+            .refused(404, "not found");
+        strangers
+            .put_empty(&format!("/api/ciphers/{hidden}/delete"))
             .await
             .refused(404, "not found");
     }
@@ -164,7 +177,7 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     };
     let mut told = refused().await;
     for _ in 0..50 {
-        if told.len() >= 2 {
+        if told.len() >= 3 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -176,6 +189,8 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
         .collect();
     assert!(told.iter().any(|route| route.ends_with("/policies/{kind}")), "{told:?}");
     assert!(!told.iter().any(|route| route.ends_with("/collections")), "{told:?}");
+    assert!(told.iter().any(|route| route.ends_with("/ciphers/{id}")), "{told:?}");
+    assert!(!told.iter().any(|route| route.ends_with("/delete")), "{told:?}");
 
     // who was removed is named although they are gone
     let removed = organization.path(&format!("users/{membership}"));

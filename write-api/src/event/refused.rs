@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use commands::account::log::RecordAccessRefused;
-use domain::id::{OrganizationId, UserId};
+use domain::id::{CipherId, OrganizationId, UserId};
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -44,18 +44,26 @@ impl Noted {
     }
 }
 
-/// The organization in an address: `/organizations/<id>/…`, or `?organizationId=<id>`.
-fn organization_in(uri: &Uri) -> Option<OrganizationId> {
-    let mut parts = uri.path().split('/').skip_while(|part| *part != "organizations");
-    if let Some(id) = parts.nth(1) {
-        return id.parse().ok();
+/// What an address is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// `/organizations/<id>/…`, or `?organizationId=<id>`.
+    Organization(OrganizationId),
+    /// `/ciphers/<id>/…`: an item, of an organization or not.
+    Item(CipherId),
+}
+
+fn about(uri: &Uri) -> Option<About> {
+    let behind = |name: &str| uri.path().split('/').skip_while(|part| *part != name).nth(1);
+    if let Some(id) = behind("organizations") {
+        return id.parse().ok().map(About::Organization);
     }
-    let pairs = uri.query()?.split('&');
-    pairs
-        .filter_map(|pair| pair.strip_prefix("organizationId="))
-        .next()?
-        .parse()
-        .ok()
+    let mut pairs = uri.query().unwrap_or_default().split('&');
+    let named = pairs.find_map(|pair| pair.strip_prefix("organizationId="));
+    if let Some(id) = named.and_then(|id| id.parse().ok()) {
+        return Some(About::Organization(id));
+    }
+    behind("ciphers")?.parse().ok().map(About::Item)
 }
 
 /// What is needed to say who asked for what.
@@ -65,12 +73,12 @@ struct Asked {
     ip: Option<IpAddr>,
     method: Method,
     route: String,
-    organization: OrganizationId,
+    about: About,
 }
 
 /// Notes 403 and 404 answers to confirmed members: who is none is told that nothing is there, and is nobody's business.
 pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> Response {
-    let asked = organization_in(request.uri()).map(|organization| Asked {
+    let asked = about(request.uri()).map(|about| Asked {
         headers: request.headers().clone(),
         token: token_of(request.headers(), request.uri()),
         ip: request.extensions().get::<RemoteAddress>().map(|address| address.0),
@@ -80,7 +88,7 @@ pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> 
             .get::<MatchedPath>()
             .map(|path| path.as_str().to_owned())
             .unwrap_or_default(),
-        organization,
+        about,
     });
     let response = next.run(request).await;
     let refused = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
@@ -98,7 +106,15 @@ async fn take_note(app: &WriteApi, asked: Asked, status: u16) {
     let Ok(claims) = app.read.auth.user(token).await else {
         return;
     };
-    let (user, organization) = (claims.user(), asked.organization);
+    let user = claims.user();
+    let organization = match asked.about {
+        About::Organization(id) => id,
+        About::Item(id) => match app.shared(id).await {
+            Ok(Some(organization)) => organization,
+            // nobody's business but its owner's
+            _ => return,
+        },
+    };
     let member = app.read.organizations_of(user).await;
     if !member.is_ok_and(|all| all.contains(&organization))
         || !app
@@ -122,5 +138,30 @@ async fn take_note(app: &WriteApi, asked: Asked, status: u16) {
     let context = app.context_of(&anyone).by(user);
     if let Err(error) = app.executor.transact(&context, &command).await {
         tracing::warn!(user.id = %user, organization.id = %organization, %error, "a refusal is not in the log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_which_organization_or_item_it_is_about() {
+        const ID: &str = "5b8e1f0a-6c7d-4e8f-9a0b-1c2d3e4f5a6b";
+        let of = |path: &str| about(&format!("/api{}", path.replace("ID", ID)).parse().unwrap());
+        let organization = Some(About::Organization(ID.parse().unwrap()));
+        assert_eq!(of("/organizations/ID/users"), organization);
+        assert_eq!(of("/ciphers/import-organization?a=b&organizationId=ID"), organization);
+        assert_eq!(of("/ciphers/purge?organizationId=ID"), organization);
+        assert_eq!(of("/ciphers/ID/collections"), Some(About::Item(ID.parse().unwrap())));
+        for other in [
+            "/ciphers/purge",
+            "/ciphers",
+            "/sync",
+            "/organizations/x/users",
+            "/ciphers/x?organizationId=y",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 }
