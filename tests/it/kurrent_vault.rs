@@ -134,6 +134,8 @@ async fn vaults_and_organizations_are_on_kurrentdb_what_they_are_elsewhere() {
     let double = Double::start().unwrap();
     let child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["vault::", "organization::", "--skip", "kurrent_vault::"])
+        // it counts rows, and one event store is that of all servers here
+        .args(["--skip", "organization::scale"])
         .env(EVENT_STORE, &double.url)
         .kill_on_drop(true)
         .output();

@@ -5,6 +5,7 @@ use tests::client::item::{self, Kind};
 use tests::client::organization::Organization;
 use tests::client::vault::{find, id};
 use tests::client::{Account, Client};
+use tests::crypto::KeyPair;
 use tests::server::Server;
 
 use super::join;
@@ -219,4 +220,63 @@ async fn nothing_a_client_sends_is_taken_for_a_sealed_value() {
     // everything goes on
     anns.create_login(&ann, "after").await;
     assert!(!anns.sync().await["ciphers"].as_array().unwrap().is_empty());
+}
+
+/// What lies in a member's own collection is theirs: it is there for the organization when they go, and for nobody to give before.
+#[tokio::test(flavor = "multi_thread")]
+async fn my_items_are_nobody_elses_to_give_or_take() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("mine-owner").await;
+    let organization = anns.found(&ann, "Mine").await;
+    let rules = json!({"allowAdminAccessToAllCollectionItems": true});
+    anns.put(&organization.path("collection-management"), &rules).await.ok();
+    let on = json!({"enabled": true, "data": null});
+    anns.put(&organization.path("policies/5"), &on).await.ok();
+    let (_, admins, admin) = join(server, &anns, &organization, "mine-admin", 1, &[]).await;
+    let (ben, bens) = server.member("mine-ben").await;
+    let membership = super::invite(&anns, &organization, &ben, 2, &[]).await;
+    super::accept(server, &bens, &organization, &ben, &membership).await;
+    let membership = anns.membership(&organization, &ben.email).await;
+    let member = id(&membership);
+    let key = KeyPair::seal_for(&KeyPair::shared().public_key(), &organization.key.to_bytes()).unwrap();
+    let confirm = json!({"key": key, "defaultUserCollectionName": organization.key.seal("My items")});
+    anns.post(&organization.path(&format!("users/{member}/confirm")), &confirm)
+        .await
+        .ok_empty();
+    let sync = bens.sync().await;
+    let mine = &sync["collections"][0];
+    assert_eq!((&mine["type"], &mine["manage"]), (&json!(1), &json!(true)), "{mine}");
+    let mine = id(mine);
+    let item = bens.make_shared(&organization, "mine", &[&mine]).await;
+
+    let rights = Organization::selection(&admin, [false, false, true]);
+    let path = organization.path(&format!("collections/{mine}"));
+    let body = json!({"name": organization.key.seal("grabbed"), "groups": [], "users": [rights]});
+    admins.put(&path, &body).await.refused(400, "DefaultUserCollection");
+    let refusal = admins.delete(&path).await;
+    assert_eq!(refusal.status, 400, "{}", refusal.text);
+    let body = json!({"collectionIds": [mine], "users": [rights], "groups": []});
+    let refusal = admins.post(&organization.path("collections/bulk-access"), &body).await;
+    assert_eq!(refusal.status, 400, "{}", refusal.text);
+    let rights = Organization::selection(&mine, [false, false, true]);
+    let body = json!({"name": "grab", "collections": [rights], "users": [admin]});
+    admins
+        .post(&organization.path("groups"), &body)
+        .await
+        .refused(400, "invalid");
+    let role = json!({"type": 1, "permissions": {}, "collections": [rights], "groups": []});
+    let refusal = admins.put(&organization.path(&format!("users/{admin}")), &role).await;
+    assert_eq!(refusal.status, 400, "{}", refusal.text);
+    // an item is not put there by somebody else either
+    let mut other =
+        json!({"cipher": item::request(&organization.key, Kind::Login, "not theirs"), "collectionIds": [mine]});
+    other["cipher"]["organizationId"] = json!(organization.id);
+    let refusal = admins.post("/api/ciphers/create", &other).await;
+    assert!(refusal.status >= 400, "{}", refusal.text);
+    // editing the member leaves what is theirs
+    let role = json!({"type": 2, "permissions": {}, "collections": [], "groups": []});
+    anns.put(&organization.path(&format!("users/{member}")), &role)
+        .await
+        .ok_empty();
+    assert_eq!(bens.get(&format!("/api/ciphers/{item}")).await.ok()["edit"], true);
 }
