@@ -9,17 +9,19 @@ pub mod proofs;
 pub mod refresh_tokens;
 pub mod seal;
 pub mod shared_state;
+pub mod signed_logs;
 pub mod snapshots;
 
 pub use access::{About, Access};
 pub use address_index::AddressIndex;
 pub use directory::{Directory, DirectoryError};
 pub use event_store::{
-    AppendError, Appended, Caps, EventStore, Expected, LeafPage, Page, READ_PAGE, ReadError, StreamAppend,
+    AppendError, Appended, Caps, EventStore, Expected, LeafPage, Page, READ_PAGE, ReadError, StoredLeaf, StreamAppend,
 };
 pub use password_hasher::{HashError, PasswordHasher};
 pub use proofs::{CodePurpose, Proofs, TokenPurpose};
 pub use seal::{Seal, SealError};
+pub use signed_logs::{SignedLog, SignedLogs};
 pub use snapshots::{SNAPSHOT_EVERY, Snapshot, SnapshotError, Snapshots};
 
 use domain::time::Timestamp;

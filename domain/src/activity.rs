@@ -3,11 +3,14 @@
 //! Kept in `activity-<user>`; nothing is decided from it.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{CipherId, DeviceId, OrganizationId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+/// What the API catalogue numbers among what happens to an account: organizations of the person are told.
+pub const OF_USERS: std::ops::Range<i32> = 1000..1100;
 
 /// Why a login was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -138,6 +141,20 @@ impl Aggregate for Activity {
 
     fn evolve(self, _: &ActivityEvent) -> Self {
         self
+    }
+
+    fn counts(&self, _: UserId, event: &ActivityEvent) -> Counts {
+        match event {
+            ActivityEvent::LoggedIn { .. } | ActivityEvent::LoginRefused { .. } => Counts::AsAsked,
+            ActivityEvent::AccessRefused { organization, .. } => Counts::For(*organization),
+            ActivityEvent::AuditLogRead { organization, .. } => organization.map_or(Counts::ForNone, Counts::For),
+            ActivityEvent::AuditLogExported { .. } => Counts::ForNone,
+            ActivityEvent::Reported { organization, kind, .. } => match organization {
+                Some(organization) => Counts::For(*organization),
+                None if OF_USERS.contains(kind) => Counts::AsAsked,
+                None => Counts::ForNone,
+            },
+        }
     }
 
     fn subject(&self, _: UserId) -> Option<SubjectId> {

@@ -1,7 +1,7 @@
 //! Devices: what a person signs in with.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{DeviceId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
@@ -121,6 +121,10 @@ impl Aggregate for Device {
                 ..self
             },
         }
+    }
+
+    fn counts(&self, _: DeviceId, _: &DeviceEvent) -> Counts {
+        Counts::ForNone
     }
 
     fn subject(&self, _: DeviceId) -> Option<SubjectId> {

@@ -1,6 +1,10 @@
 //! Streams, positions, stored events, and the traits aggregates and their events have.
 
-use crate::{id::SubjectId, time::Timestamp, upcast};
+use crate::{
+    id::{OrganizationId, SubjectId},
+    time::Timestamp,
+    upcast,
+};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, fmt};
@@ -197,6 +201,25 @@ pub trait DomainEvent: Clone + fmt::Debug + Serialize + DeserializeOwned + Send 
     }
 }
 
+/// In the logs of which organizations an event stands. Written beside it when it is appended ([`crate::meta::Meta::organizations`]),
+/// so that no later change of who is where, or of this program, changes what a log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// In those that whoever gives the command says.
+    AsAsked,
+    /// In that of this one, whatever is said.
+    For(OrganizationId),
+    /// In none.
+    ForNone,
+}
+
+impl Counts {
+    /// For this one, if there is one; else as is said.
+    pub fn within(organization: Option<OrganizationId>) -> Self {
+        organization.map_or(Self::AsAsked, Self::For)
+    }
+}
+
 /// What decisions need to know of one thing, folded from its events. Written as JSON where it is kept as a snapshot.
 pub trait Aggregate: Clone + Default + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The category of its streams.
@@ -215,6 +238,11 @@ pub trait Aggregate: Clone + Default + fmt::Debug + Serialize + DeserializeOwned
 
     /// Whose key seals a snapshot of this state of `id`; `None` only where nothing in it is about a person.
     fn subject(&self, id: Self::Id) -> Option<SubjectId>;
+
+    /// In the logs of which organizations `event` of `id` stands; `self` is the state before it.
+    fn counts(&self, _id: Self::Id, _event: &Self::Event) -> Counts {
+        Counts::AsAsked
+    }
 
     /// The stream of the one named `id`.
     fn stream(id: Self::Id) -> StreamName {

@@ -72,6 +72,20 @@ pub struct Meta {
     pub organizations: Vec<OrganizationId>,
 }
 
+/// The organizations named in stored metadata, sealed or open, each once. None in what is no metadata.
+pub fn organizations_in(meta: &[u8]) -> Vec<OrganizationId> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        organizations: Vec<OrganizationId>,
+    }
+    let named = serde_json::from_slice(meta).map(|Named { organizations }| organizations);
+    let mut named = named.unwrap_or_default();
+    named.sort_unstable();
+    named.dedup();
+    named
+}
+
 fn is_server(origin: &Origin) -> bool {
     *origin == Origin::Server
 }

@@ -16,6 +16,7 @@ pub mod path;
 pub mod tile;
 pub mod tree;
 
+use crate::id::OrganizationId;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -26,6 +27,24 @@ pub type Hash = [u8; 32];
 /// anything about another. No line breaks, spaces or `+`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LogId(pub String);
+
+impl LogId {
+    /// The log of an organization, within that of its installation.
+    #[must_use]
+    pub fn of(&self, organization: OrganizationId) -> Self {
+        Self(format!("{}{organization}", self.parts()))
+    }
+
+    /// What the names of the logs of organizations begin with.
+    pub fn parts(&self) -> String {
+        format!("{self}/organization/")
+    }
+
+    /// Whether this is `log`, or the log of an organization within it.
+    pub fn is_within(&self, log: &Self) -> bool {
+        self == log || self.0.starts_with(&log.parts())
+    }
+}
 
 impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

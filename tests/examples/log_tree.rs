@@ -1,4 +1,5 @@
-//! What the tree over the history costs: `log_tree [events]`, 200,000 by default, in a PostgreSQL of its own.
+//! What the trees over the history cost: `log_tree [events [organizations]]`, 200,000 by default in a PostgreSQL of their own; each
+//! event counts for one of 50 organizations, or for none of 0.
 //!
 //! Prints processor time of this process and bytes in the database per event, in steps of 4,096 and of 50 events, and how
 //! long proofs and comparing everything take.
@@ -25,9 +26,20 @@ fn used() -> Duration {
     Duration::from_millis(ticks * 10) // hundredths of a second
 }
 
-async fn append(store: &PostgresStore, count: usize) {
-    for _ in 0..count / 500 {
-        let appends = (0..500).map(|_| StreamAppend {
+/// Metadata of 242 bytes that names one of so many organizations.
+fn meta(organizations: u128, event: usize) -> Bytes {
+    let named = match organizations {
+        0 => String::new(),
+        n => format!("\"{}\"", Uuid::from_u128(event as u128 % n)),
+    };
+    let json = format!("{{\"organizations\":[{named}],\"rest\":\"\"}}");
+    let rest = "m".repeat(242 - json.len());
+    Bytes::from(json.replace("\"\"}", &format!("\"{rest}\"}}")))
+}
+
+async fn append(store: &PostgresStore, count: usize, organizations: u128) {
+    for round in 0..count / 500 {
+        let appends = (0..500).map(|i| StreamAppend {
             stream: StreamName::new("folder", Uuid::new_v4()),
             expected: Expected::NoStream,
             events: vec![NewEvent {
@@ -35,7 +47,7 @@ async fn append(store: &PostgresStore, count: usize) {
                 type_name: "FolderRenamed".into(),
                 schema: 1,
                 data: Bytes::from_static(&[b'd'; 806]),
-                meta: Bytes::from_static(&[b'm'; 242]),
+                meta: meta(organizations, round * 500 + i),
             }],
         });
         store.append(appends.collect()).await.unwrap();
@@ -45,6 +57,7 @@ async fn append(store: &PostgresStore, count: usize) {
 #[tokio::main]
 async fn main() {
     let events: usize = std::env::args().nth(1).map_or(200_000, |n| n.parse().unwrap());
+    let organizations: u128 = std::env::args().nth(2).map_or(50, |n| n.parse().unwrap());
     let pool = tests::cluster::database().await.pool;
     eventstore_postgres::migrate(&pool).await.unwrap();
     ops::migrate(&pool).await.unwrap();
@@ -55,7 +68,7 @@ async fn main() {
 
     let mut follower = Follower::new(tree.clone());
     for (count, step) in [(events, 4_096), (SMALL, 50)] {
-        append(&store, count).await;
+        append(&store, count, organizations).await;
         let (began, before) = (Instant::now(), used());
         while follower.step_of(step).await.unwrap() != Step::Head {}
         let per_event = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
@@ -65,11 +78,12 @@ async fn main() {
             per_event(began.elapsed())
         );
     }
-    let sizes: (i64, i64) =
-        sqlx::query_as("select sum(length(hashes))::bigint, (select size from ops.log_tree) from ops.log_tree_tile")
-            .fetch_one(&pool)
-            .await
-            .unwrap();
+    let sizes: (i64, i64) = sqlx::query_as(
+        "select sum(length(hashes))::bigint, (select max(size) from ops.log_tree) from ops.log_tree_tile",
+    )
+    .fetch_one(&pool)
+    .await
+    .unwrap();
     println!("{:.2} bytes of hashes each", sizes.0 as f64 / sizes.1 as f64);
     sqlx::query("vacuum full ops.log_tree_tile")
         .execute(&pool)

@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tests::{
-    client::{Account, item::Kind},
+    client::{Account, item::Kind, organization::Organization},
     cluster::database,
     server::Server,
 };
@@ -170,4 +170,93 @@ async fn the_server_signs_its_log_and_verify_finds_what_was_changed_behind_its_b
         assert_eq!(code, Some(1), "{text}");
         assert!(text.contains(&format!("the event at position {made} ")), "{text}");
     }
+}
+
+/// The log of an organization is a tree of its own: a whole export of it has every index, and what its people were given as
+/// a checkpoint is a beginning of every later one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_an_organization_is_proved_whole_and_goes_on_from_what_its_owner_holds() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("proved-organization").await;
+    let [one, other] = [anns.found(&ann, "One").await, anns.found(&ann, "Other").await];
+    for name in ["a", "b", "c"] {
+        anns.make_shared(&one, name, &[&one.collection]).await;
+        anns.make_shared(&other, name, &[&other.collection]).await;
+        anns.create(&ann, Kind::Login, name).await;
+    }
+    let (code, text) = server.run(&["audit", "checkpoint", "--organization", &one.id]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let answer = anns.get(&one.path("audit/checkpoint")).await.ok();
+    let held = answer["checkpoint"].as_str().unwrap();
+    assert!(text.contains(held), "{text}");
+    assert!(
+        held.lines()
+            .next()
+            .unwrap()
+            .ends_with(&format!("/organization/{}", one.id))
+    );
+    let key = std::fs::read_to_string(server.data_path().join("checkpoints/key")).unwrap();
+    assert_eq!(answer["publicKey"], key.trim());
+    let old = place(server);
+    std::fs::write(&old, held).unwrap();
+
+    // a login of a member stands in the logs of both
+    server.client().login(&ann).await;
+    let whole = async |organization: &Organization, old: Option<&Path>| {
+        let file = place(server);
+        let mut arguments = vec!["audit", "export", "--organization", &organization.id, "--proof", "-o"];
+        arguments.push(file.to_str().unwrap());
+        arguments.extend(old.iter().flat_map(|old| ["--old-checkpoint", old.to_str().unwrap()]));
+        let (code, text) = server.run(&arguments).await;
+        assert_eq!(code, Some(0), "{text}");
+        let lines = std::fs::read_to_string(&file).unwrap();
+        lines.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let check = async |lines: &[String], old: Option<&Path>| {
+        let file = place(server);
+        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        let key = server.data_path().join("checkpoints/key");
+        let mut arguments = vec![
+            "audit",
+            "verify",
+            file.to_str().unwrap(),
+            "--complete",
+            "--key",
+            key.to_str().unwrap(),
+        ];
+        arguments.extend(old.iter().flat_map(|old| ["--old-checkpoint", old.to_str().unwrap()]));
+        server.run(&arguments).await
+    };
+    let lines = whole(&one, Some(&old)).await;
+    let (code, text) = check(&lines, Some(&old)).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("no event of the log is missing"), "{text}");
+    assert!(
+        text.contains(&format!(
+            "the first {} events are those of the older checkpoint",
+            answer["size"]
+        )),
+        "{text}"
+    );
+    let others = whole(&other, None).await;
+    let (code, text) = check(&others, None).await;
+    assert_eq!(code, Some(0), "{text}");
+    for lines in [&lines, &others] {
+        let logins = lines
+            .iter()
+            .filter(|line| line.contains("\"name\":\"UserLoggedIn\""))
+            .count();
+        assert!(logins > 0, "{lines:?}");
+    }
+    // what was signed of one says nothing about the other
+    let (code, text) = check(&others, Some(&old)).await;
+    assert!(code == Some(1) && text.contains("another log"), "{text}");
+    let mut mixed = lines.clone();
+    mixed[2].clone_from(&others[2]);
+    let (code, text) = check(&mixed, None).await;
+    assert_eq!(code, Some(1), "{text}");
+
+    // an organization that is not there, and who may not ask
+    let (_, strangers) = server.member("proved-stranger").await;
+    assert_eq!(strangers.get(&one.path("audit/checkpoint")).await.status, 404);
 }

@@ -2,9 +2,10 @@
 //! stored event, to the tree or to a checkpoint shows.
 
 use bytes::Bytes;
-use commands::ports::{EventStore, Expected, StreamAppend};
+use commands::ports::{EventStore, Expected, StoredLeaf, StreamAppend};
 use domain::{
     event::{NewEvent, Position, StreamName},
+    id::OrganizationId,
     proof::{LogId, checkpoint::Checkpoint, path, tree::Tree},
 };
 use eventstore_postgres::{PostgresStore, Settings};
@@ -14,7 +15,21 @@ use std::{sync::Arc, time::Duration};
 use tests::cluster::{TestDatabase, database};
 use uuid::Uuid;
 
-/// A store, and a tree over it.
+/// Two organizations: of three events one names the first, one both, and one none.
+fn organizations() -> [OrganizationId; 2] {
+    [1, 2].map(|n| OrganizationId(Uuid::from_u128(n)))
+}
+
+fn meta(i: usize) -> Bytes {
+    let [a, b] = organizations();
+    Bytes::from(match i % 3 {
+        0 => format!(r#"{{"organizations":["{a}"]}}"#),
+        1 => format!(r#"{{"organizations":["{b}","{a}","{b}"]}}"#),
+        _ => "{}".to_owned(),
+    })
+}
+
+/// A store, and the trees over it.
 struct World {
     url: String,
     pool: PgPool,
@@ -58,7 +73,7 @@ impl World {
                 type_name: "FolderCreated".into(),
                 schema: 1,
                 data: Bytes::from(format!("{{\"name\":\"2.{i}\"}}")),
-                meta: Bytes::from_static(b"{}"),
+                meta: meta(i),
             }],
         });
         self.store.append(appends.collect()).await.unwrap();
@@ -67,6 +82,7 @@ impl World {
     /// Takes everything up and signs it.
     async fn signed(&self) -> String {
         Follower::new(self.tree()).catch_up().await.unwrap();
+        self.tree().sign_parts(&self.key).await.unwrap();
         self.tree().sign(&self.key).await.unwrap().unwrap().1
     }
 
@@ -88,14 +104,29 @@ impl World {
         tx.commit().await.unwrap();
     }
 
-    /// The root over what is stored, computed without any tile.
-    async fn root(&self) -> [u8; 32] {
+    /// Size and root over what is stored, computed without any tile.
+    async fn root(&self) -> (u64, [u8; 32]) {
+        self.root_of(&self.log, |_| true).await
+    }
+
+    async fn root_of(&self, log: &LogId, counts: impl Fn(&[u8]) -> bool) -> (u64, [u8; 32]) {
         let mut tree = Tree::default();
         let leaves = self.store.read_leaves(Position::START, 100_000).await.unwrap().leaves;
-        for (index, (_, leaf)) in (0..).zip(leaves) {
-            tree.push(leaf.hash(&self.log, index));
+        for StoredLeaf { leaf, .. } in leaves.into_iter().filter(|leaf| counts(&leaf.meta)) {
+            tree.push(leaf.hash(log, tree.size()));
         }
-        tree.root()
+        (tree.size(), tree.root())
+    }
+
+    /// What is signed of an organization's log, after comparing it with what is stored.
+    async fn part(&self, organization: OrganizationId) -> Checkpoint {
+        let log = self.log.of(organization);
+        let (_, note) = self.tree().of(organization).latest().await.unwrap().unwrap();
+        let signed = Checkpoint::open(&note, &log, self.key.public(), check).unwrap();
+        let name = organization.to_string();
+        let names = |meta: &[u8]| String::from_utf8_lossy(meta).contains(&name);
+        assert_eq!((signed.size, signed.root), self.root_of(&log, names).await);
+        signed
     }
 
     fn checkpoint(&self, note: &str) -> Checkpoint {
@@ -125,8 +156,11 @@ async fn a_follower_that_dies_between_batches_or_within_one_leaves_no_gap() {
     let note = world.signed().await;
     assert_eq!(
         (world.checkpoint(&note).size, world.checkpoint(&note).root),
-        (700, world.root().await)
+        world.root().await
     );
+    for (organization, size) in organizations().into_iter().zip([467, 233]) {
+        assert_eq!(world.part(organization).await.size, size);
+    }
     assert_eq!(world.verify(&[]).await, Ok(700));
 }
 
@@ -145,7 +179,10 @@ async fn followers_of_several_processes_add_each_event_once() {
         }
     }
     let note = world.signed().await;
-    assert_eq!(world.checkpoint(&note).root, world.root().await);
+    assert_eq!(world.checkpoint(&note).root, world.root().await.1);
+    for (organization, size) in organizations().into_iter().zip([400, 200]) {
+        assert_eq!(world.part(organization).await.size, size);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,8 +218,42 @@ async fn every_event_is_proved_and_every_checkpoint_extends_those_before() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_of_an_organization_is_proved_in_its_own_log_and_no_other_event_is() {
+    let world = World::new().await;
+    let [organization, _] = organizations();
+    let mut old = Vec::new();
+    for count in [3, 600, 300] {
+        world.append(count).await;
+        world.signed().await;
+        old.push(world.part(organization).await);
+    }
+    let (tree, last) = (world.tree().of(organization), &old[2]);
+    assert_eq!(last.size, 602);
+    let mut prover = Prover::new(tree, last.size);
+    let mut next = 0;
+    for position in 1..=903_u64 {
+        let proved = prover.event(Position(position)).await;
+        if (position - 1) % 3 == 2 {
+            assert!(proved.is_err(), "{position}");
+            continue;
+        }
+        let (index, leaf, proof) = proved.unwrap();
+        assert_eq!(index, next, "indices have no gaps");
+        next += 1;
+        let hash = leaf.hash(&last.origin, index);
+        assert!(path::includes(&hash, index, last.size, &proof, &last.root));
+    }
+    for old in &old {
+        let proof = prover.consistency(old.size).await.unwrap();
+        assert!(path::extends((old.size, &old.root), (last.size, &last.root), &proof));
+    }
+    // signed once
+    assert_eq!(world.tree().sign_parts(&world.key).await.unwrap(), 0);
+}
+
 /// What a superuser might do, in each way one may be found out.
-const TAMPERED: [(&str, &str); 16] = [
+const TAMPERED: [(&str, &str); 22] = [
     ("an event's data changed", "update es.event set data = '{}' where position = 300"),
     (
         "and its digest with it",
@@ -236,6 +307,34 @@ const TAMPERED: [(&str, &str); 16] = [
         "update ops.log_checkpoint set note = replace(note, E'\\n600\\n', E'\\n599\\n')",
     ),
     ("the tree cut short", "update ops.log_tree set size = 599"),
+    (
+        "an event taken out of the log of an organization",
+        "update es.event set meta = '{}', meta_digest = sha256('{}') where position = 4",
+    ),
+    (
+        "a leaf of an organization's tree changed",
+        "update ops.log_tree_tile set hashes = set_byte(hashes, 40, get_byte(hashes, 40) # 1)
+         where level = 0 and log like '%000000000002'",
+    ),
+    (
+        "an organization's tree cut short",
+        "update ops.log_tree set size = 199 where log like '%000000000002'",
+    ),
+    (
+        "an organization's tree dropped, and what was signed of it",
+        "delete from ops.log_tree where log like '%000000000002'; delete from ops.log_tree_tile where log like '%000000000002';
+         delete from ops.log_checkpoint where log like '%000000000002'",
+    ),
+    (
+        "the tree of an organization that there never was",
+        "insert into ops.log_tree (log, size, position)
+         select replace(log, '000000000002', '000000000003'), size, position from ops.log_tree where log like '%000000000002'",
+    ),
+    (
+        "an organization's checkpoint in the place of another's",
+        "update ops.log_checkpoint set note = (select note from ops.log_checkpoint where log like '%000000000001')
+         where log like '%000000000002'",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,6 +400,8 @@ async fn tiles_and_checkpoints_are_only_added_to() {
         "delete from ops.log_tree_tile",
         "delete from ops.log_checkpoint",
         "update ops.log_checkpoint set size = 9",
+        "update ops.log_tree_tile set positions = null where positions is not null",
+        "update ops.log_tree_tile set positions = set_byte(positions, 7, 9) where positions is not null",
     ] {
         let refused = sqlx::raw_sql(statement).execute(&world.pool).await.unwrap_err();
         assert!(

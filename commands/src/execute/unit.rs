@@ -11,9 +11,10 @@ use crate::{
 };
 use bytes::Bytes;
 use domain::{
-    event::{Aggregate, DomainEvent, NewEvent, Position, Revision, StoredEvent, StreamName},
+    event::{Aggregate, Counts, DomainEvent, NewEvent, Position, Revision, StoredEvent, StreamName},
     fault::Fault,
-    id::CommandId,
+    id::{CommandId, OrganizationId},
+    meta::Meta,
     time::Timestamp,
 };
 use std::{any::Any, collections::HashSet, sync::Arc};
@@ -38,6 +39,8 @@ struct Pending {
     category: &'static str,
     expected: Expected,
     events: Vec<NewEvent>,
+    /// For each of them, in which logs it stands.
+    counts: Vec<Counts>,
     after: Arc<dyn Any + Send + Sync>,
     at: Timestamp,
     /// To be kept as a snapshot when it is appended.
@@ -46,6 +49,36 @@ struct Pending {
 
 /// The page that shows whether a stream is long.
 const FIRST_PAGE: usize = SNAPSHOT_EVERY as usize;
+
+/// The metadata of the events of one command: the same but for the organizations in whose logs they stand.
+struct Metas<'c> {
+    asked: &'c [OrganizationId],
+    meta: Meta,
+    made: Vec<(Counts, Bytes)>,
+}
+
+impl Metas<'_> {
+    fn of(&mut self, counts: Counts) -> Bytes {
+        // who asks for one names that one
+        let counts = match counts {
+            Counts::For(one) if self.asked == [one] => Counts::AsAsked,
+            Counts::ForNone if self.asked.is_empty() => Counts::AsAsked,
+            other => other,
+        };
+        if let Some((_, made)) = self.made.iter().find(|(known, _)| *known == counts) {
+            return made.clone();
+        }
+        self.meta.organizations = match counts {
+            Counts::AsAsked => self.asked.to_vec(),
+            Counts::For(one) => vec![one],
+            Counts::ForNone => Vec::new(),
+        };
+        let bytes = serde_json::to_vec(&self.meta).expect("metadata holds nothing that JSON cannot");
+        let bytes = Bytes::from(bytes);
+        self.made.push((counts, bytes.clone()));
+        bytes
+    }
+}
 
 /// What one try of a command has read and wants to append.
 pub struct Unit<'e> {
@@ -244,8 +277,10 @@ impl<'e> Unit<'e> {
         let Some(last) = events.last() else { return loaded.state };
         let at = last.at();
         let mut encoded = Vec::with_capacity(events.len());
+        let mut counts = Vec::with_capacity(events.len());
         let mut state = loaded.state;
         for event in &events {
+            counts.push(state.counts(loaded.id, event));
             let (type_name, schema, data) = event.encode();
             let id = self.command.event_id(self.made);
             self.made += 1;
@@ -269,6 +304,7 @@ impl<'e> Unit<'e> {
             category: A::CATEGORY,
             expected,
             events: encoded,
+            counts,
             after,
             at,
             due,
@@ -301,6 +337,7 @@ impl<'e> Unit<'e> {
             category: RECORDS,
             expected: Expected::Any,
             events: new,
+            counts: events.iter().map(|event| A::default().counts(id, event)).collect(),
             after: Arc::new(()),
             at: last.at(),
             due: None,
@@ -317,14 +354,16 @@ impl<'e> Unit<'e> {
         if self.pending.is_empty() {
             return Ok(None);
         }
-        let meta = serde_json::to_vec(&context.meta(self.command, self.executor.installation))
-            .expect("metadata holds nothing that JSON cannot");
-        let meta = Bytes::from(meta);
+        let mut metas = Metas {
+            asked: &context.organizations,
+            meta: context.meta(self.command, self.executor.installation),
+            made: Vec::new(),
+        };
         let mut group = Vec::with_capacity(self.pending.len());
         let mut kept = Vec::with_capacity(self.pending.len());
         for mut pending in self.pending {
-            for event in &mut pending.events {
-                event.meta = meta.clone();
+            for (event, counts) in pending.events.iter_mut().zip(&pending.counts) {
+                event.meta = metas.of(*counts);
             }
             let count = pending.events.len() as u64;
             let events = self

@@ -1,6 +1,7 @@
 //! Where events are kept: one port, three adapters (memory, Postgres, KurrentDB).
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use domain::event::{NewEvent, Position, Revision, StoredEvent, StreamName};
 use domain::fault::{Fault, FaultKind};
 use domain::proof::leaf::Leaf;
@@ -131,11 +132,22 @@ pub struct Page {
     pub head: Position,
 }
 
-/// A stretch of the whole store, as the tree over the history takes it.
+/// An event as trees over the history take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLeaf {
+    /// Where it lies.
+    pub position: Position,
+    /// What a tree holds of it.
+    pub leaf: Leaf,
+    /// Its metadata as stored: they say in which logs it stands.
+    pub meta: Bytes,
+}
+
+/// A stretch of the whole store, as trees over the history take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeafPage {
-    /// Positions and leaves, in order.
-    pub leaves: Vec<(Position, Leaf)>,
+    /// In position order.
+    pub leaves: Vec<StoredLeaf>,
     /// As in [`Page`].
     pub next: Position,
     /// As in [`Page`].
@@ -148,8 +160,12 @@ impl From<Page> for LeafPage {
         Self {
             leaves: page
                 .events
-                .iter()
-                .map(|event| (event.position, Leaf::of(event)))
+                .into_iter()
+                .map(|event| StoredLeaf {
+                    position: event.position,
+                    leaf: Leaf::of(&event),
+                    meta: event.meta,
+                })
                 .collect(),
             next: page.next,
             head: page.head,

@@ -1,7 +1,7 @@
 //! E-mail addresses: each is free, or held by one account.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{EmailAddressId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
@@ -115,6 +115,10 @@ impl Aggregate for EmailAddress {
             EmailAddressEvent::Held { by, at } => Self::Held { by: *by, since: *at },
             EmailAddressEvent::Released { .. } => Self::Free,
         }
+    }
+
+    fn counts(&self, _: EmailAddressId, _: &EmailAddressEvent) -> Counts {
+        Counts::ForNone
     }
 
     fn subject(&self, _: EmailAddressId) -> Option<SubjectId> {

@@ -5,7 +5,7 @@
 //! fence is open, so nobody has to make one.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{FenceId, SubjectId, UserId},
     time::Timestamp,
 };
@@ -54,6 +54,10 @@ impl Aggregate for Fence {
         match event {
             FenceEvent::Closed { .. } => Self::Closed,
         }
+    }
+
+    fn counts(&self, _: FenceId, _: &FenceEvent) -> Counts {
+        Counts::ForNone
     }
 
     fn subject(&self, _: FenceId) -> Option<SubjectId> {

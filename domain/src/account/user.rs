@@ -7,7 +7,7 @@ pub use event::{Profile, UserEvent};
 use super::signing::Signing;
 use crate::{
     crypto::{EncString, Kdf, Verifier},
-    event::Aggregate,
+    event::{Aggregate, Counts},
     id::{EmailAddressId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
@@ -179,6 +179,14 @@ impl Aggregate for User {
                 .evolve(event)
                 .map_or(Self::Deleted, |user| Self::Live(Box::new(user))),
             gone => gone,
+        }
+    }
+
+    /// Organizations are told what the API catalogue numbers.
+    fn counts(&self, _: UserId, event: &UserEvent) -> Counts {
+        match event {
+            UserEvent::PasswordChanged { .. } | UserEvent::TemporaryPasswordReplaced { .. } => Counts::AsAsked,
+            _ => Counts::ForNone,
         }
     }
 

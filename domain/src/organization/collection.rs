@@ -2,7 +2,7 @@
 
 use crate::{
     crypto::EncString,
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{CollectionId, MembershipId, OrganizationId, SubjectId},
     time::Timestamp,
 };
@@ -128,6 +128,14 @@ impl Aggregate for Collection {
             (state, CollectionEvent::Updated { .. }) => state,
             (_, CollectionEvent::Deleted { .. }) => Self::Deleted,
         }
+    }
+
+    fn counts(&self, _: CollectionId, event: &CollectionEvent) -> Counts {
+        Counts::within(match (event, self) {
+            (CollectionEvent::Created { organization, .. }, _) => Some(*organization),
+            (_, Self::Live(live)) => Some(live.organization),
+            (_, Self::Absent | Self::Deleted) => None,
+        })
     }
 
     fn subject(&self, _: CollectionId) -> Option<SubjectId> {

@@ -1,7 +1,7 @@
 //! What a member or a group may do in a collection: one stream for each pair.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{CollectionId, GrantId, GroupId, MembershipId, OrganizationId, SubjectId},
     time::Timestamp,
 };
@@ -115,6 +115,13 @@ impl Aggregate for Grant {
             GrantEvent::Granted { rights, .. } => Self(Some(*rights)),
             GrantEvent::Withdrawn { .. } => Self(None),
         }
+    }
+
+    fn counts(&self, _: GrantId, event: &GrantEvent) -> Counts {
+        Counts::within(match event {
+            GrantEvent::Granted { organization, .. } => Some(*organization),
+            GrantEvent::Withdrawn { .. } => None,
+        })
     }
 
     fn subject(&self, _: GrantId) -> Option<SubjectId> {

@@ -1,7 +1,7 @@
 //! Groups of members, and each member's place in one.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{GroupId, GroupPlaceId, MembershipId, OrganizationId, SubjectId},
     personal::Personal,
     time::Timestamp,
@@ -117,6 +117,14 @@ impl Aggregate for Group {
         }
     }
 
+    fn counts(&self, _: GroupId, event: &GroupEvent) -> Counts {
+        Counts::within(match (event, self) {
+            (GroupEvent::Created { organization, .. }, _) => Some(*organization),
+            (_, Self::Live(live)) => Some(live.organization),
+            (_, Self::Absent | Self::Deleted) => None,
+        })
+    }
+
     fn subject(&self, _: GroupId) -> Option<SubjectId> {
         match self {
             Self::Live(live) => Some(live.organization.into()),
@@ -179,6 +187,13 @@ impl Aggregate for GroupPlace {
             GroupPlaceEvent::Added { .. } => Self(true),
             GroupPlaceEvent::Removed { .. } => Self(false),
         }
+    }
+
+    fn counts(&self, _: GroupPlaceId, event: &GroupPlaceEvent) -> Counts {
+        Counts::within(match event {
+            GroupPlaceEvent::Added { organization, .. } => Some(*organization),
+            GroupPlaceEvent::Removed { .. } => None,
+        })
     }
 
     fn subject(&self, _: GroupPlaceId) -> Option<SubjectId> {

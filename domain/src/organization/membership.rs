@@ -3,7 +3,7 @@
 use super::role::Role;
 use crate::{
     crypto::EncString,
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{EmailAddressId, MembershipId, OrganizationId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
@@ -407,6 +407,15 @@ impl Aggregate for Membership {
             E::Ended { .. } => return Self::Ended,
         }
         Self::Live(live)
+    }
+
+    fn counts(&self, _: MembershipId, event: &MembershipEvent) -> Counts {
+        Counts::within(match event {
+            MembershipEvent::Founded { organization, .. } | MembershipEvent::Invited { organization, .. } => {
+                Some(*organization)
+            }
+            _ => self.live().map(|membership| membership.organization),
+        })
     }
 
     fn subject(&self, _: MembershipId) -> Option<SubjectId> {

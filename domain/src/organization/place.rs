@@ -1,7 +1,7 @@
 //! The place of an address or an account in an organization: free, or taken by one membership.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{MembershipId, OrganizationId, PlaceId, SubjectId},
     time::Timestamp,
 };
@@ -59,6 +59,11 @@ impl Aggregate for Place {
             PlaceEvent::Taken { by, .. } => Self::Taken(*by),
             PlaceEvent::Freed { .. } => Self::Free,
         }
+    }
+
+    /// Told by the membership's own events.
+    fn counts(&self, _: PlaceId, _: &PlaceEvent) -> Counts {
+        Counts::ForNone
     }
 
     fn subject(&self, _: PlaceId) -> Option<SubjectId> {

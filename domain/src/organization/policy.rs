@@ -1,7 +1,7 @@
 //! Policies of an organization (`PolicyType` of the catalogue, 0 to 22): one stream for each kind.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{OrganizationId, PolicyId, SubjectId},
     time::Timestamp,
 };
@@ -97,6 +97,11 @@ impl Aggregate for Policy {
             data: data.clone(),
             set: Some(*at),
         }
+    }
+
+    fn counts(&self, _: PolicyId, event: &PolicyEvent) -> Counts {
+        let PolicyEvent::Set { organization, .. } = event;
+        Counts::For(*organization)
     }
 
     fn subject(&self, _: PolicyId) -> Option<SubjectId> {

@@ -3,7 +3,7 @@
 use crate::{
     account::user::Secret,
     crypto::EncString,
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{MembershipId, OrganizationId, SubjectId, UserId},
     personal::Personal,
     time::Timestamp,
@@ -282,6 +282,10 @@ impl Aggregate for Organization {
             E::Deleted { .. } => return Self::Deleted,
         }
         Self::Live(live)
+    }
+
+    fn counts(&self, id: OrganizationId, _: &OrganizationEvent) -> Counts {
+        Counts::For(id)
     }
 
     fn subject(&self, id: OrganizationId) -> Option<SubjectId> {

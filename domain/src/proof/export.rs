@@ -9,6 +9,9 @@
 //! * by the seal: the server wrote exactly these lines, in this order. That holds together what digests alone do not show
 //!   (who, from where, details), and shows a line left out: the events between those of one person are other people's.
 //!
+//! In an export of the log of an organization the indices of a whole one run from 0 to the end of the log, so a record that the server
+//! itself left out shows too ([`Checked::missing`]).
+//!
 //! What is *not* proved: that a server whose key is in wrong hands put everything about a person into the export.
 
 mod check;

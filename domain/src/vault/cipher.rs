@@ -1,7 +1,7 @@
 //! Items of a vault. What is in them is sealed by clients: here it is one opaque JSON text.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{CipherId, CollectionId, FolderId, OrganizationId, SubjectId, UserId},
     time::Timestamp,
 };
@@ -417,6 +417,18 @@ impl Aggregate for Cipher {
             }
         };
         Self::Live(Box::new(live))
+    }
+
+    fn counts(&self, _: CipherId, event: &CipherEvent) -> Counts {
+        let organization = match event {
+            CipherEvent::Created { organization, .. } => *organization,
+            CipherEvent::Shared { organization, .. } => Some(*organization),
+            _ => match self {
+                Self::Live(live) => live.organization,
+                Self::Absent | Self::Deleted => return Counts::AsAsked,
+            },
+        };
+        organization.map_or(Counts::ForNone, Counts::For)
     }
 
     fn subject(&self, _: CipherId) -> Option<SubjectId> {

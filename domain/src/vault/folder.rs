@@ -2,7 +2,7 @@
 
 use crate::{
     crypto::EncString,
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{FolderId, SubjectId, UserId},
     time::Timestamp,
 };
@@ -100,6 +100,10 @@ impl Aggregate for Folder {
             (Self::Live { owner, .. } | Self::Deleted { owner }, Deleted { .. }) => Self::Deleted { owner },
             (Self::Absent, Deleted { .. }) => Self::Absent,
         }
+    }
+
+    fn counts(&self, _: FolderId, _: &FolderEvent) -> Counts {
+        Counts::ForNone
     }
 
     fn subject(&self, _: FolderId) -> Option<SubjectId> {

@@ -3,7 +3,7 @@
 use crate::fault::{is_lost, unreadable};
 use crate::settings::Settings;
 use bytes::{Bytes, BytesMut};
-use commands::ports::{LeafPage, Page, ReadError};
+use commands::ports::{LeafPage, Page, ReadError, StoredLeaf};
 use domain::event::{Position, Revision, StoredEvent, StreamName};
 use domain::proof::{Hash, leaf::Leaf};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
@@ -29,7 +29,7 @@ const OF_ALL: &str = "select e.*, h.position from es.log_head h left join latera
       from es.event where position > $1 order by position limit $2) e on true where h.one";
 /// The same with digests in the place of what they are of.
 const LEAVES_OF_ALL: &str = "select e.*, h.position from es.log_head h left join lateral ( \
-      select position, category, stream_id, revision, event_id, type, schema, recorded_at, data_digest, meta_digest \
+      select position, category, stream_id, revision, event_id, type, schema, recorded_at, data_digest, meta_digest, meta \
       from es.event where position > $1 order by position limit $2) e on true where h.one";
 const HEAD: &str = "select position from es.log_head where one";
 
@@ -105,12 +105,12 @@ impl Reader {
 
     pub async fn leaves(&self, after: Position, max: usize) -> Result<LeafPage, ReadError> {
         let (mut leaves, head) = self.page(LEAVES_OF_ALL, after, max, leaf).await?;
-        leaves.sort_by_key(|(position, _)| *position);
-        let next = leaves.last().map_or(after, |(position, _)| *position);
+        leaves.sort_by_key(|leaf| leaf.position);
+        let next = leaves.last().map_or(after, |leaf| leaf.position);
         Ok(LeafPage { leaves, next, head })
     }
 
-    /// What `read` makes of the rows after `after`, and the head.
+    /// What `read` makes of the rows after `after`, and the head, which is their last column.
     async fn page<T>(
         &self,
         statement: &'static str,
@@ -122,7 +122,7 @@ impl Reader {
             .rows(|| sqlx::query(statement).bind(bigint(after.0)).bind(bigint(max as u64)))
             .await?;
         let head = match rows.first() {
-            Some(row) => position(row, EXTRA).map_err(unreadable)?,
+            Some(row) => position(row, row.len() - 1).map_err(unreadable)?,
             None => return Err(ReadError::Unavailable("es.log_head is empty".to_owned())),
         };
         let is_event = |row: &&PgRow| row.try_get_raw(0).is_ok_and(|p| !sqlx::ValueRef::is_null(&p));
@@ -178,8 +178,8 @@ fn event(row: &PgRow) -> Result<StoredEvent, sqlx::Error> {
     })
 }
 
-/// Position and leaf from the same columns, where digests stand in the place of data and metadata.
-fn leaf(row: &PgRow) -> Result<(Position, Leaf), sqlx::Error> {
+/// A leaf from the same columns, where digests stand in the place of data and metadata, and metadata behind them.
+fn leaf(row: &PgRow) -> Result<StoredLeaf, sqlx::Error> {
     let leaf = Leaf {
         stream: StreamName {
             category: Cow::Owned(row.try_get(1)?),
@@ -193,7 +193,11 @@ fn leaf(row: &PgRow) -> Result<(Position, Leaf), sqlx::Error> {
         data: digest(row, 8)?,
         meta: digest(row, 9)?,
     };
-    Ok((position(row, 0)?, leaf))
+    Ok(StoredLeaf {
+        position: position(row, 0)?,
+        leaf,
+        meta: Bytes::copy_from_slice(row.try_get(EXTRA)?),
+    })
 }
 
 fn digest(row: &PgRow, column: usize) -> Result<Hash, sqlx::Error> {

@@ -1,5 +1,8 @@
-//! The Merkle tree over the history: kept by a follower of the event store, signed now and then, proved from, and compared
-//! with the events. It is state that is only ever added to, and never made again from the events.
+//! Merkle trees over the history: kept by a follower of the event store, signed now and then, proved from, and compared
+//! with the events. They are state that is only ever added to, and never made again from the events.
+//!
+//! One is over everything, and one for each organization over the events that name it in their metadata. The index of a leaf is its
+//! ordinal in its own tree: so that nothing was left out of the log of an organization shows without the events of others.
 //!
 //! The tables lie in schema `ops` wherever events are kept: with KurrentDB there is no schema `es`.
 //!
@@ -7,6 +10,7 @@
 //! (`infra/server`).
 
 mod follow;
+mod growing;
 mod key;
 mod prove;
 mod rows;
@@ -18,11 +22,11 @@ pub use prove::Prover;
 pub use verify::{Known, Verified};
 
 use commands::ports::{EventStore, ReadError};
-use domain::{event::StreamName, proof::LogId};
+use domain::{event::StreamName, id::OrganizationId, proof::LogId};
 use sqlx::PgPool;
 use std::sync::Arc;
 
-/// Which streams are leaves of a tree.
+/// Which streams are leaves of the tree over everything.
 pub type Counts = fn(&StreamName) -> bool;
 
 /// The tree of one log.
@@ -31,7 +35,16 @@ pub struct LogTree {
     log: LogId,
     pool: PgPool,
     store: Arc<dyn EventStore>,
-    counts: Counts,
+    leaves: Leaves,
+}
+
+/// Which events are leaves.
+#[derive(Clone, Copy)]
+enum Leaves {
+    /// All of the streams that count.
+    All(Counts),
+    /// Those whose positions are written down beside the tiles.
+    Listed,
 }
 
 impl LogTree {
@@ -41,7 +54,29 @@ impl LogTree {
             log,
             pool,
             store,
-            counts,
+            leaves: Leaves::All(counts),
+        }
+    }
+
+    /// The tree of the log of an organization, within this one.
+    #[must_use]
+    pub fn of(&self, organization: OrganizationId) -> Self {
+        Self {
+            log: self.log.of(organization),
+            leaves: Leaves::Listed,
+            ..self.clone()
+        }
+    }
+
+    /// Which log it is of.
+    pub fn log(&self) -> &LogId {
+        &self.log
+    }
+
+    fn counts(&self, stream: &StreamName) -> bool {
+        match self.leaves {
+            Leaves::All(counts) => counts(stream),
+            Leaves::Listed => true,
         }
     }
 }

@@ -132,6 +132,9 @@ pub enum Audit {
     },
     /// Sign the log as it is now, and print the checkpoint.
     Checkpoint {
+        /// Of the log of this organization, and not of everything.
+        #[arg(long, conflicts_with = "public_key")]
+        organization: Option<uuid::Uuid>,
         /// Print the public key it is signed with instead.
         #[arg(long)]
         public_key: bool,
@@ -146,6 +149,9 @@ pub struct AuditVerify {
     /// An export with proofs. It needs no database and no data folder.
     #[arg(requires = "key")]
     pub file: Option<PathBuf>,
+    /// Of an export of an organization: it must hold the whole log, from the first event on.
+    #[arg(long, requires = "file")]
+    pub complete: bool,
     /// File with the public key; that of this installation when left out.
     #[arg(long, value_name = "KEYFILE")]
     pub key: Option<PathBuf>,

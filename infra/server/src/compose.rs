@@ -178,6 +178,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, [live, log]: [&Arc<Live>; 2
         positions,
         read,
         account: Arc::new(account),
+        signed: Arc::new(proof::Signed::new(keys, stores)?),
         noted: Arc::default(),
     })
 }

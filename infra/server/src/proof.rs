@@ -5,8 +5,11 @@
 
 use crate::{compose::Shell, keys::Keys, stores::Stores};
 use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use commands::ports::{DirectoryError, SignedLog, SignedLogs};
 use domain::{
     event::{Position, StreamName},
+    id::OrganizationId,
     proof::LogId,
 };
 use eventstore_kurrentdb::is_bookkeeping;
@@ -58,6 +61,39 @@ pub fn start(shell: &Shell, keys: &Keys, stores: &Stores) -> Result<()> {
     Ok(())
 }
 
+/// [`SignedLogs`] from the tables of the trees.
+pub struct Signed {
+    tree: LogTree,
+    public_key: String,
+}
+
+impl Signed {
+    /// Of this installation.
+    ///
+    /// # Errors
+    /// If a key cannot be read.
+    pub fn new(keys: &Keys, stores: &Stores) -> Result<Self> {
+        let log = keys.log()?;
+        Ok(Self {
+            public_key: keys.checkpoints(&log)?.public().to_string(),
+            tree: tree(&log, stores),
+        })
+    }
+}
+
+#[async_trait]
+impl SignedLogs for Signed {
+    async fn latest(&self, organization: OrganizationId) -> Result<Option<SignedLog>, DirectoryError> {
+        let latest = self.tree.of(organization).latest().await;
+        let latest = latest.map_err(|e| DirectoryError(e.to_string()))?;
+        Ok(latest.map(|(size, note)| SignedLog { size, note }))
+    }
+
+    fn public_key(&self) -> String {
+        self.public_key.clone()
+    }
+}
+
 /// What is at work in the background.
 struct Work {
     follower: Follower,
@@ -97,8 +133,9 @@ impl Work {
         }
     }
 
-    /// Signs the tree, if it has grown, and writes the files.
+    /// Signs the trees that have grown, and writes the files.
     async fn publish(&self) -> Result<()> {
+        self.follower.tree().sign_parts(&self.key).await?;
         match self.follower.tree().sign(&self.key).await? {
             Some((size, note)) => {
                 metrics::gauge!("annalock_log_signed_events").set(size as f64);

@@ -1,7 +1,8 @@
 //! Questions to the audit log.
 
-use super::record::{AuditRecord, OF_USERS, REFUSED_LOGINS};
+use super::record::{AuditRecord, REFUSED_LOGINS};
 use domain::{
+    activity::OF_USERS,
     event::{Position, StreamName},
     id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     organization::moment,

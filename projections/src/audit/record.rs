@@ -6,7 +6,7 @@ use domain::{
         address::{EmailAddress, EmailAddressEvent},
         user::{User, UserEvent},
     },
-    activity::{Activity, ActivityEvent, Refusal},
+    activity::{Activity, ActivityEvent, OF_USERS, Refusal},
     device::{Device, DeviceEvent},
     event::{Aggregate, DecodeError, DomainEvent, Position, StoredEvent},
     id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
@@ -228,9 +228,6 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
     };
     Ok(logs.into_iter().flat_map(of).collect())
 }
-
-/// What the catalogue numbers among what happens to an account.
-pub const OF_USERS: std::ops::Range<i32> = 1000..1100;
 
 /// Logins that were refused. The catalogue takes them for acts of the person; nobody proved to be them.
 pub const REFUSED_LOGINS: [i32; 2] = [1005, 1006];
@@ -459,3 +456,6 @@ fn address(event: &EmailAddressEvent) -> Option<Said> {
         EmailAddressEvent::Held { .. } | EmailAddressEvent::Released { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

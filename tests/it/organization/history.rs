@@ -350,8 +350,17 @@ async fn the_log_of_an_organization_is_exported_in_every_form_and_goes_on_where_
     let file = server.data_path().join("organization.jsonl");
     let key = server.data_path().join("checkpoints/key");
     let (file, key) = (file.to_str().unwrap(), key.to_str().unwrap());
+    export(&["--proof", "--type", "1100", "-o", file]).await;
+    let verify = ["audit", "verify", file, "--key", key];
+    let (code, text) = server.run(&verify).await;
+    assert!(
+        code == Some(0) && !text.contains("no event of the log is missing"),
+        "{text}"
+    );
+    let (code, text) = server.run(&[&verify[..], &["--complete"]].concat()).await;
+    assert!(code == Some(1) && text.contains("are not in the export"), "{text}");
     export(&["--proof", "-o", file]).await;
-    let (code, text) = server.run(&["audit", "verify", file, "--key", key]).await;
+    let (code, text) = server.run(&[&verify[..], &["--complete"]].concat()).await;
     assert_eq!(code, Some(0), "{text}");
     let changed = std::fs::read_to_string(file)
         .unwrap()

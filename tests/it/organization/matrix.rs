@@ -216,6 +216,9 @@ const ABOUT_THE_REST: &[Rule] = &[
     ("events: organization", |c| c.with("accessEventLogs")),
     ("events: item", |c| c.with("accessEventLogs")),
     ("events: member", |c| c.with("accessEventLogs")),
+    ("audit: checkpoint", |c| {
+        c.role == "owner" || c.role == "accessEventLogs" || c.role == "admin"
+    }),
     ("audit: replay", |c| {
         c.role == "owner" || c.role == "accessEventLogs" || c.role == "admin"
     }),
@@ -577,6 +580,7 @@ impl Stage {
             "events: organization" => client.get(&self.path("events")).await,
             "events: item" => client.get(&cipher(&self.item, "/events")).await,
             "events: member" => client.get(&format!("{member}/events")).await,
+            "audit: checkpoint" => client.get(&self.path("audit/checkpoint")).await,
             "audit: replay" => client.get(&self.path("audit/replay")).await,
             "audit: access" => {
                 client

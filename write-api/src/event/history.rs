@@ -1,4 +1,4 @@
-//! An organization as it was, over HTTP: routes of this server's own.
+//! An organization as it was, and what is signed of its log, over HTTP: routes of this server's own.
 
 use crate::WriteApi;
 use axum::{
@@ -25,6 +25,7 @@ pub fn routes() -> Routes<WriteApi> {
     Routes::new()
         .get("/organizations/{id}/audit/replay", replay)
         .get("/organizations/{id}/audit/items/{cipher}/access", access)
+        .get("/organizations/{id}/audit/checkpoint", checkpoint)
 }
 
 /// The moment asked for: now, if none is.
@@ -102,4 +103,19 @@ async fn access(
     }
     let moment = app.moment_of(&caller, organization, Some(cipher), at).await?;
     Ok(Json(history::access(cipher, owner, Some(&moment), at)))
+}
+
+/// `GET /organizations/{id}/audit/checkpoint`: what is signed of the organization's log, for those who may read it, to be kept
+/// elsewhere: `size` (events), `checkpoint` (the signed note) and `publicKey`. Size 0 and no checkpoint while nothing is signed
+/// yet: a log is signed within a minute of its first event.
+async fn checkpoint(caller: Caller, State(app): State<WriteApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
+    app.may_read_log(&caller, id.0).await?;
+    let latest = app.signed.latest(id.0).await?;
+    Ok(Json(json!({
+        "object": "auditCheckpoint",
+        "organizationId": id.0,
+        "size": latest.as_ref().map_or(0, |latest| latest.size),
+        "checkpoint": latest.map(|latest| latest.note),
+        "publicKey": app.signed.public_key(),
+    })))
 }

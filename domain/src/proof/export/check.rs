@@ -18,7 +18,7 @@ pub enum ExportError {
     #[error("this is no export with proofs: its first line is no header of version {version}", version = FORMAT)]
     NoHeader,
     /// The header names another log.
-    #[error("this is an export of another log than the key belongs to")]
+    #[error("this is an export of another log than the key or the older checkpoint belongs to")]
     OtherLog,
     /// The checkpoint of the header.
     #[error("the checkpoint: {0}")]
@@ -65,6 +65,8 @@ pub struct Checked {
     pub checkpoint: Checkpoint,
     /// How many records.
     pub records: u64,
+    /// How many events of the log have no record in it.
+    pub missing: u64,
     /// The size of the older checkpoint it goes on from.
     pub extends: Option<u64>,
 }
@@ -73,6 +75,7 @@ pub struct Checked {
 #[derive(Debug)]
 pub struct Checker {
     key: PublicKey,
+    /// That of the key; once the header is read the one the export is of, which may lie within it.
     log: LogId,
     check: Check,
     old: Option<Checkpoint>,
@@ -81,17 +84,23 @@ pub struct Checker {
     line: u64,
     /// Index, position and event of the last record.
     last: Option<(u64, u64, String)>,
+    /// How many events had a record.
+    events: u64,
     sealed: bool,
 }
 
 impl Checker {
-    /// For exports of the log whose key this is; `old` is the note of an older checkpoint.
+    /// For exports of the log whose key this is, and of those within it; `old` is the note of an older checkpoint.
     ///
     /// # Errors
-    /// If the older checkpoint is not one of this log.
+    /// If the older checkpoint is not one of these logs.
     pub fn new(key: PublicKey, old: Option<&str>, check: Check) -> Result<Self, ExportError> {
         let log = LogId(key.name.clone());
-        let old = old.map(|note| Checkpoint::open(note, &log, &key, check));
+        let old = old.map(|note| {
+            let origin = Checkpoint::parse(note).map(|checkpoint| checkpoint.origin);
+            let origin = origin.filter(|origin| origin.is_within(&log));
+            Checkpoint::open(note, origin.as_ref().unwrap_or(&log), &key, check)
+        });
         Ok(Self {
             old: old.transpose().map_err(ExportError::OldCheckpoint)?,
             key,
@@ -101,6 +110,7 @@ impl Checker {
             lines: Lines::default(),
             line: 0,
             last: None,
+            events: 0,
             sealed: false,
         })
     }
@@ -131,9 +141,12 @@ impl Checker {
         if header.annalock_proof != FORMAT {
             return Err(ExportError::NoHeader);
         }
-        if header.log != self.log.0 {
+        let log = LogId(header.log.clone());
+        let other = self.old.as_ref().is_some_and(|old| old.origin != log);
+        if !log.is_within(&self.log) || other {
             return Err(ExportError::OtherLog);
         }
+        self.log = log;
         let checkpoint = Checkpoint::open(&header.checkpoint, &self.log, &self.key, self.check);
         let checkpoint = checkpoint.map_err(ExportError::Checkpoint)?;
         if let Some(old) = &self.old {
@@ -176,6 +189,9 @@ impl Checker {
         if !path::includes(&hash, proof.index, checkpoint.size, &inclusion, &checkpoint.root) {
             return Err(ExportError::NotIncluded(at));
         }
+        if self.last.as_ref().is_none_or(|(index, ..)| *index != proof.index) {
+            self.events += 1;
+        }
         self.last = Some((proof.index, position, event));
         Ok(())
     }
@@ -200,6 +216,7 @@ impl Checker {
             return Err(ExportError::NoSeal);
         }
         Ok(Checked {
+            missing: checkpoint.size - self.events,
             checkpoint,
             records: self.line - 2,
             extends: self.old.map(|old| old.size),

@@ -1,11 +1,13 @@
 //! Takes up what was appended.
 
-use super::{LogTree, TreeError, rows::At};
-use domain::proof::tile::WIDTH;
-use std::collections::HashMap;
+use super::{LogTree, TreeError, growing::Growing};
+use domain::{event::Position, id::OrganizationId, meta::organizations_in};
+use std::collections::{HashMap, hash_map::Entry};
 
 /// Events taken up in one transaction.
 const BATCH: usize = 4_096;
+/// Trees of organizations kept at hand: some 10 KiB each.
+const KEPT: usize = 1_024;
 
 /// How a step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +20,22 @@ pub enum Step {
     Overtaken,
 }
 
-/// Adds to a tree. Any number of processes may: tiles and position are one transaction, which fails where somebody else moved
-/// the tree on. So a crash between two steps loses nothing and doubles nothing.
+/// Adds to the tree over everything and to those of organizations. Any number of processes may: the tiles of all and the position
+/// are one transaction, which fails where somebody else moved them on. So a crash between two steps loses nothing and
+/// doubles nothing.
 pub struct Follower {
     tree: LogTree,
     /// What this process knows; unknown at the start and after anything that went wrong.
     at: Option<At>,
+}
+
+/// Where the trees are.
+struct At {
+    all: Growing,
+    /// The last event looked at.
+    position: Position,
+    /// Those that something was added to lately.
+    parts: HashMap<OrganizationId, Growing>,
 }
 
 impl Follower {
@@ -39,7 +51,7 @@ impl Follower {
 
     /// How many leaves the tree has, as far as this process knows.
     pub fn size(&self) -> Option<u64> {
-        self.at.as_ref().map(|at| at.tree.size())
+        self.at.as_ref().map(|at| at.all.tree.size())
     }
 
     /// Takes up at most one batch.
@@ -57,7 +69,12 @@ impl Follower {
     pub async fn step_of(&mut self, max: usize) -> Result<Step, TreeError> {
         let mut at = match self.at.take() {
             Some(at) => at,
-            None => self.tree.load().await?,
+            None => {
+                self.tree.begin().await?;
+                let (all, position) = self.tree.load().await?;
+                let parts = HashMap::new();
+                At { all, position, parts }
+            }
         };
         let page = self.tree.store.read_leaves(at.position, max).await?;
         let step = if page.next >= page.head { Step::Head } else { Step::More };
@@ -65,21 +82,26 @@ impl Follower {
             self.at = Some(at);
             return Ok(step);
         }
-        let before = (at.tree.size(), at.position);
-        let mut starts = HashMap::from([(at.tree.size() / WIDTH, at.tile_after)]);
-        for (position, leaf) in &page.leaves {
-            if (self.tree.counts)(&leaf.stream) {
-                let index = at.tree.size();
-                if index % WIDTH == 0 {
-                    at.tile_after = at.position;
-                    starts.insert(index / WIDTH, at.tile_after);
+        let before = (at.all.tree.size(), at.position);
+        if at.parts.len() > KEPT {
+            at.parts.clear();
+        }
+        for stored in &page.leaves {
+            if self.tree.counts(&stored.leaf.stream) {
+                at.all.push(&stored.leaf, at.position, stored.position);
+                for organization in organizations_in(&stored.meta) {
+                    let part = match at.parts.entry(organization) {
+                        Entry::Occupied(part) => part.into_mut(),
+                        Entry::Vacant(unknown) => unknown.insert(self.tree.of(organization).load().await?.0),
+                    };
+                    part.push(&stored.leaf, at.position, stored.position);
                 }
-                at.tree.push(leaf.hash(&self.tree.log, index));
             }
-            at.position = *position;
+            at.position = stored.position;
         }
         at.position = page.next;
-        if !self.tree.save(before, &mut at, &starts).await? {
+        let moved = self.tree.save(before, &mut at.all, at.position, at.parts.values_mut());
+        if !moved.await? {
             return Ok(Step::Overtaken);
         }
         self.at = Some(at);

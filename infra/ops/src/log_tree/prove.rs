@@ -1,6 +1,7 @@
 //! Proofs out of stored tiles.
 
-use super::{LogTree, TreeError};
+use super::{Leaves, LogTree, TreeError, growing::positions_of};
+use commands::ports::StoredLeaf;
 use domain::{
     event::Position,
     proof::{
@@ -20,8 +21,10 @@ pub struct Prover {
     tree: LogTree,
     size: u64,
     tiles: Tiles,
-    /// The events of the tile asked for last: the index of the first one, and all of them.
-    window: (u64, Vec<(Position, Leaf)>),
+    /// The events of the tile asked for last: the index of the first one, and the positions of all.
+    window: (u64, Vec<Position>),
+    /// Events read lately.
+    read: Vec<StoredLeaf>,
 }
 
 impl Prover {
@@ -32,6 +35,7 @@ impl Prover {
             size,
             tiles: Tiles::default(),
             window: (0, Vec::new()),
+            read: Vec::new(),
         }
     }
 
@@ -86,45 +90,66 @@ impl Prover {
 
     /// The leaf of the event at `position`, and its index.
     async fn find(&mut self, position: Position) -> Result<(u64, Leaf), TreeError> {
-        if !self.window.1.iter().any(|(there, _)| *there == position) {
+        if !self.window.1.contains(&position) {
             self.window = self.tile_of(position).await?;
         }
-        let (first, leaves) = &self.window;
-        let found = leaves.iter().zip(*first..).find(|((there, _), _)| *there == position);
-        match found {
-            Some(((_, leaf), index)) if index < self.size => Ok((index, leaf.clone())),
-            _ => Err(TreeError::Found(format!(
-                "the log does not hold the event at position {position}"
-            ))),
-        }
+        let (first, positions) = &self.window;
+        let found = positions.iter().zip(*first..).find(|(there, _)| **there == position);
+        let index = found.map(|(_, index)| index).filter(|index| *index < self.size);
+        let leaf = match index {
+            Some(_) => self.leaf_at(position).await?,
+            None => None,
+        };
+        index
+            .zip(leaf)
+            .ok_or_else(|| TreeError::Found(format!("the log does not hold the event at position {position}")))
     }
 
-    /// The events of the tile that the event at `position` belongs to.
-    async fn tile_of(&self, position: Position) -> Result<(u64, Vec<(Position, Leaf)>), TreeError> {
-        let tile: Option<(i64, i64)> = sqlx::query_as(
-            "select index, after_position from ops.log_tree_tile
+    /// The leaf of the event at `position`.
+    async fn leaf_at(&mut self, position: Position) -> Result<Option<Leaf>, TreeError> {
+        let at = |read: &[StoredLeaf]| {
+            let found = read.iter().find(|stored| stored.position == position);
+            found.map(|stored| stored.leaf.clone())
+        };
+        if let Some(leaf) = at(&self.read) {
+            return Ok(Some(leaf));
+        }
+        let before = Position(position.0.saturating_sub(1));
+        self.read = self.tree.store.read_leaves(before, WIDTH as usize).await?.leaves;
+        Ok(at(&self.read))
+    }
+
+    /// The positions of the events of the tile that the event at `position` belongs to.
+    async fn tile_of(&mut self, position: Position) -> Result<(u64, Vec<Position>), TreeError> {
+        let tile: Option<(i64, i64, Option<Vec<u8>>)> = sqlx::query_as(
+            "select index, after_position, positions from ops.log_tree_tile
              where log = $1 and level = 0 and after_position < $2 order by after_position desc limit 1",
         )
         .bind(&self.tree.log.0)
         .bind(position.0 as i64)
         .fetch_optional(&self.tree.pool)
         .await?;
-        let Some((index, after)) = tile else {
+        let Some((index, after, listed)) = tile else {
             return Ok((0, Vec::new()));
         };
-        let (mut after, mut leaves) = (Position(after as u64), Vec::new());
-        while leaves.len() < WIDTH as usize && after < position {
+        let first = index as u64 * WIDTH;
+        if let Leaves::Listed = self.tree.leaves {
+            return Ok((first, listed.as_deref().map(positions_of).unwrap_or_default()));
+        }
+        let mut after = Position(after as u64);
+        self.read.clear();
+        while self.read.len() < WIDTH as usize && after < position {
             let page = self.tree.store.read_leaves(after, WIDTH as usize).await?;
             if page.next == after {
                 break;
             }
             after = page.next;
-            leaves.extend(
-                page.leaves
-                    .into_iter()
-                    .filter(|(_, leaf)| (self.tree.counts)(&leaf.stream)),
-            );
+            let counted = page
+                .leaves
+                .into_iter()
+                .filter(|stored| self.tree.counts(&stored.leaf.stream));
+            self.read.extend(counted);
         }
-        Ok((index as u64 * WIDTH, leaves))
+        Ok((first, self.read.iter().map(|stored| stored.position).collect()))
     }
 }

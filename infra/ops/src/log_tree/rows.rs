@@ -1,26 +1,20 @@
 //! The tables of a tree.
 
-use super::{LogKey, LogTree, TreeError};
+use super::{
+    LogKey, LogTree, TreeError,
+    growing::{Growing, Leaves, Row, positions_of},
+};
 use domain::{
     event::Position,
     proof::{
-        Hash,
+        Hash, LogId,
         checkpoint::Checkpoint,
         tile::{TileId, WIDTH},
         tree::Tree,
     },
 };
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row as _};
 use std::collections::HashMap;
-
-/// Where a tree is.
-pub(super) struct At {
-    pub tree: Tree,
-    /// The last event it has looked at.
-    pub position: Position,
-    /// The event before the first leaf of the last tile.
-    pub tile_after: Position,
-}
 
 /// Hashes one after the other.
 pub(super) fn hashes(bytes: &[u8]) -> Vec<Hash> {
@@ -29,25 +23,31 @@ pub(super) fn hashes(bytes: &[u8]) -> Vec<Hash> {
 }
 
 impl LogTree {
-    /// The tree as it is stored; begins one if there is none.
-    pub(super) async fn load(&self) -> Result<At, TreeError> {
+    /// Begins the tree, if there is none.
+    pub(super) async fn begin(&self) -> Result<(), TreeError> {
         sqlx::query("insert into ops.log_tree(log) values ($1) on conflict do nothing")
             .bind(&self.log.0)
             .execute(&self.pool)
             .await?;
+        Ok(())
+    }
+
+    /// The tree as it is stored, and the last event it has looked at.
+    pub(super) async fn load(&self) -> Result<(Growing, Position), TreeError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query("set transaction isolation level repeatable read")
             .execute(&mut *tx)
             .await?;
-        let (size, position): (i64, i64) = sqlx::query_as("select size, position from ops.log_tree where log = $1")
+        let row: Option<(i64, i64)> = sqlx::query_as("select size, position from ops.log_tree where log = $1")
             .bind(&self.log.0)
-            .fetch_one(&mut *tx)
+            .fetch_optional(&mut *tx)
             .await?;
+        let (size, position) = row.unwrap_or_default();
         let wanted = Tree::edge_of(size as u64);
         let ids: Vec<_> = wanted.iter().filter(|(_, n)| *n > 0).map(|(tile, _)| *tile).collect();
         let mut found = self.tiles(&mut tx, &ids).await?;
-        let tile_after: Option<i64> = sqlx::query_scalar(
-            "select after_position from ops.log_tree_tile where log = $1 and level = 0 and index = $2",
+        let last: Option<(i64, Option<Vec<u8>>)> = sqlx::query_as(
+            "select after_position, positions from ops.log_tree_tile where log = $1 and level = 0 and index = $2",
         )
         .bind(&self.log.0)
         .bind(size / WIDTH as i64)
@@ -56,11 +56,14 @@ impl LogTree {
         tx.commit().await?;
         let edge = wanted.iter().map(|(tile, _)| found.remove(tile).unwrap_or_default());
         let tree = Tree::resume(size as u64, edge.collect());
-        Ok(At {
-            tree: tree.ok_or_else(|| TreeError::Found("the stored tree lacks tiles of its edge".to_owned()))?,
-            position: Position(position as u64),
-            tile_after: Position(tile_after.unwrap_or_default() as u64),
-        })
+        let tree = tree.ok_or_else(|| TreeError::Found("the stored tree lacks tiles of its edge".to_owned()))?;
+        let last = last.map(|(after, positions)| Leaves {
+            after: Position(after as u64),
+            positions: positions.as_deref().map(positions_of).unwrap_or_default(),
+        });
+        let listed = matches!(self.leaves, super::Leaves::Listed);
+        let growing = Growing::new(self.log.clone(), tree, last, listed);
+        Ok((growing, Position(position as u64)))
     }
 
     /// How many leaves the stored tree has, and the last event it has looked at.
@@ -104,12 +107,14 @@ impl LogTree {
             .collect()
     }
 
-    /// Moves the tree on from `(size, position)`, with the tiles that changed; whether it still was there.
+    /// Moves this tree on from `(size, position)` to `next`, and `parts` with it, with the tiles that changed; whether it still
+    /// was there.
     pub(super) async fn save(
         &self,
         (size, position): (u64, Position),
-        at: &mut At,
-        starts: &HashMap<u64, Position>,
+        all: &mut Growing,
+        next: Position,
+        parts: impl Iterator<Item = &mut Growing> + Send,
     ) -> Result<bool, TreeError> {
         let mut tx = self.pool.begin().await?;
         // what a crash takes it takes from tiles and position together, and it is taken up again from the events
@@ -122,35 +127,59 @@ impl LogTree {
         .bind(&self.log.0)
         .bind(size as i64)
         .bind(position.0 as i64)
-        .bind(at.tree.size() as i64)
-        .bind(at.position.0 as i64)
+        .bind(all.tree.size() as i64)
+        .bind(next.0 as i64)
         .execute(&mut *tx)
         .await?;
         if moved.rows_affected() == 0 {
             return Ok(false);
         }
-        let (mut levels, mut places, mut bytes, mut after) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (tile, hashes) in at.tree.take_changed() {
-            levels.push(i16::from(tile.level));
-            places.push(tile.index as i64);
-            bytes.push(hashes.concat());
-            let start = starts.get(&tile.index).filter(|_| tile.level == 0);
-            after.push(start.map(|position| position.0 as i64));
+        let mut rows = Rows::default();
+        rows.put(all);
+        let (mut logs, mut sizes) = (Vec::new(), Vec::new());
+        for part in parts.filter(|part| part.grown) {
+            logs.push(part.log().0.clone());
+            sizes.push(part.tree.size() as i64);
+            rows.put(part);
         }
-        sqlx::query(
-            "insert into ops.log_tree_tile (log, level, index, hashes, after_position)
-             select $1, * from unnest($2::smallint[], $3::bigint[], $4::bytea[], $5::bigint[])
-             on conflict (log, level, index) do update set hashes = excluded.hashes",
-        )
-        .bind(&self.log.0)
-        .bind(&levels)
-        .bind(&places)
-        .bind(&bytes)
-        .bind(&after)
-        .execute(&mut *tx)
-        .await?;
+        if !logs.is_empty() {
+            sqlx::query(
+                "insert into ops.log_tree (log, size, position) select *, $3 from unnest($1::text[], $2::bigint[])
+                 on conflict (log) do update set size = excluded.size, position = excluded.position",
+            )
+            .bind(&logs)
+            .bind(&sizes)
+            .bind(next.0 as i64)
+            .execute(&mut *tx)
+            .await?;
+        }
+        rows.store(&mut tx).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Signs the logs of organizations that grew since they were signed; how many.
+    ///
+    /// # Errors
+    /// As [`LogTree::sign`].
+    pub async fn sign_parts(&self, key: &LogKey) -> Result<usize, TreeError> {
+        let grown: Vec<String> = sqlx::query_scalar(
+            "select t.log from ops.log_tree t where starts_with(t.log, $1)
+             and not exists (select from ops.log_checkpoint c where c.log = t.log and c.size = t.size)",
+        )
+        .bind(self.log.parts())
+        .fetch_all(&self.pool)
+        .await?;
+        let count = grown.len();
+        for log in grown {
+            let part = Self {
+                log: LogId(log),
+                leaves: super::Leaves::Listed,
+                ..self.clone()
+            };
+            part.sign(key).await?;
+        }
+        Ok(count)
     }
 
     /// The newest signed checkpoint.
@@ -166,13 +195,15 @@ impl LogTree {
         Ok(latest.map(|(size, note)| (size as u64, note)))
     }
 
-    /// All signed checkpoints.
-    pub(super) async fn checkpoints(&self) -> Result<Vec<String>, TreeError> {
-        let notes = sqlx::query_scalar("select note from ops.log_checkpoint where log = $1")
-            .bind(&self.log.0)
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(notes)
+    /// All signed checkpoints, of this log and of those within it.
+    pub(super) async fn checkpoints(&self) -> Result<Vec<(LogId, String)>, TreeError> {
+        let notes: Vec<(String, String)> =
+            sqlx::query_as("select log, note from ops.log_checkpoint where log = $1 or starts_with(log, $2)")
+                .bind(&self.log.0)
+                .bind(self.log.parts())
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(notes.into_iter().map(|(log, note)| (LogId(log), note)).collect())
     }
 
     /// Signs the tree as it is stored, unless that was done; the size and the note. `None` while there are no leaves.
@@ -180,7 +211,7 @@ impl LogTree {
     /// # Errors
     /// What the database says; [`TreeError::Found`] if a larger tree was signed before.
     pub async fn sign(&self, key: &LogKey) -> Result<Option<(u64, String)>, TreeError> {
-        let tree = self.load().await?.tree;
+        let tree = self.load().await?.0.tree;
         let signed = self.latest().await?;
         match signed {
             Some((size, _)) if size > tree.size() => Err(TreeError::Found(format!(
@@ -206,5 +237,47 @@ impl LogTree {
                 Ok(Some((tree.size(), note)))
             }
         }
+    }
+}
+
+/// Tiles to be stored, column by column.
+#[derive(Default)]
+struct Rows {
+    logs: Vec<String>,
+    levels: Vec<i16>,
+    places: Vec<i64>,
+    hashes: Vec<Vec<u8>>,
+    after: Vec<Option<i64>>,
+    positions: Vec<Option<Vec<u8>>>,
+}
+
+impl Rows {
+    fn put(&mut self, tree: &mut Growing) {
+        for Row { tile, hashes, leaves } in tree.take_changed() {
+            let (after, positions) = leaves.unzip();
+            self.logs.push(tree.log().0.clone());
+            self.levels.push(i16::from(tile.level));
+            self.places.push(tile.index as i64);
+            self.hashes.push(hashes.concat());
+            self.after.push(after.map(|position: Position| position.0 as i64));
+            self.positions.push(positions.flatten());
+        }
+    }
+
+    async fn store(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "insert into ops.log_tree_tile (log, level, index, hashes, after_position, positions)
+             select * from unnest($1::text[], $2::smallint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bytea[])
+             on conflict (log, level, index) do update set hashes = excluded.hashes, positions = excluded.positions",
+        )
+        .bind(&self.logs)
+        .bind(&self.levels)
+        .bind(&self.places)
+        .bind(&self.hashes)
+        .bind(&self.after)
+        .bind(&self.positions)
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 }

@@ -3,8 +3,10 @@
 use super::{LogTree, TreeError, check};
 use domain::{
     event::{Position, StoredEvent},
+    id::OrganizationId,
+    meta::organizations_in,
     proof::{
-        Hash,
+        Hash, LogId,
         checkpoint::Checkpoint,
         leaf::Leaf,
         note::PublicKey,
@@ -35,6 +37,17 @@ pub struct Verified {
     pub later: u64,
     /// Checkpoints whose signature and root hold.
     pub checkpoints: usize,
+    /// Organizations whose logs were compared too.
+    pub organizations: usize,
+}
+
+/// The roots that were signed at each size, and where each is from.
+type Roots = BTreeMap<u64, Vec<(Hash, String)>>;
+
+/// The tree of the log of an organization, computed anew.
+struct Part {
+    stored: LogTree,
+    tree: Tree,
 }
 
 fn found<T>(what: impl Into<String>) -> Result<T, TreeError> {
@@ -43,7 +56,8 @@ fn found<T>(what: impl Into<String>) -> Result<T, TreeError> {
 
 impl LogTree {
     /// Computes digests, leaves and hashes of everything stored anew, and compares them with the digests beside the events,
-    /// the stored tree, the stored checkpoints and the `known` ones. `progress` is told of events compared, and of how many.
+    /// the stored trees (that of everything and those of organizations), the stored checkpoints and the `known` ones.
+    /// `progress` is told of events compared, and of how many.
     ///
     /// # Errors
     /// [`TreeError::Found`] with the first difference.
@@ -53,10 +67,12 @@ impl LogTree {
         known: Vec<Known>,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Verified, TreeError> {
-        // a tree that moves on meanwhile only has more
-        let (size, _) = self.extent().await?;
-        let (roots, checkpoints) = self.roots(key, known, size).await?;
+        // trees that move on meanwhile only have more
+        let sizes = self.sizes().await?;
+        let size = sizes.get(&self.log).copied().unwrap_or_default();
+        let (roots, checkpoints) = self.roots(key, known, &sizes).await?;
         let (mut tree, mut after, mut later) = (Tree::default(), Position::START, 0);
+        let mut parts: HashMap<OrganizationId, Part> = HashMap::new();
         loop {
             let page = self.store.read_all(after, PAGE).await?;
             if page.next == after {
@@ -67,57 +83,109 @@ impl LogTree {
                 return found(format!("events after position {after} went away while they were read"));
             }
             let stored = self.stored_leaves(tree.size(), page.events.len() as u64).await?;
-            for (event, (_, beside)) in page.events.iter().zip(&digests) {
-                if !(self.counts)(&event.stream) {
+            for (event, beside) in page.events.iter().zip(&digests) {
+                if !self.counts(&event.stream) {
                     continue;
                 }
                 if tree.size() == size {
                     later += 1;
                     continue;
                 }
-                let hash = self.leaf(event, beside, tree.size(), &stored)?;
-                tree.push(hash);
+                let leaf = self.leaf(event, &beside.leaf, tree.size(), &stored)?;
+                tree.push(leaf.hash(&self.log, tree.size()));
                 self.compare_root(&tree, &roots)?;
+                for organization in organizations_in(&event.meta) {
+                    let part = parts.entry(organization).or_insert_with(|| Part {
+                        stored: self.of(organization),
+                        tree: Tree::default(),
+                    });
+                    let log = &part.stored.log;
+                    part.tree.push(leaf.hash(log, part.tree.size()));
+                    part.stored.compare_root(&part.tree, &roots)?;
+                }
             }
-            self.compare_tiles(&mut tree).await?;
+            self.compare_tiles(tree.take_changed()).await?;
+            for part in parts.values_mut() {
+                let changed = part.tree.take_changed();
+                if !changed.is_empty() {
+                    part.stored.compare_tiles(changed).await?;
+                }
+            }
             progress(tree.size(), size);
             after = page.next;
         }
         if tree.size() < size {
             return found(format!("the log holds {size} events, the store only {}", tree.size()));
         }
-        Ok(Verified {
-            events: size,
-            later,
-            checkpoints,
-        })
+        let organizations = parts.len();
+        let there = parts.into_values().map(|part| (part.stored.log, part.tree.size()));
+        let mut there: HashMap<LogId, u64> = there.collect();
+        there.insert(self.log.clone(), size);
+        for (log, stored) in &sizes {
+            let events = there.remove(log).unwrap_or_default();
+            if events != *stored {
+                return found(format!(
+                    "the log {log} holds {stored} events, the store has {events} of it"
+                ));
+            }
+        }
+        match there.into_iter().find(|(_, events)| *events > 0) {
+            Some((log, events)) => found(format!("the log {log} is missing: the store has {events} events of it")),
+            None => Ok(Verified {
+                events: size,
+                later,
+                checkpoints,
+                organizations,
+            }),
+        }
     }
 
-    /// The roots at each size that was signed, with the source of each, and how many notes there were.
+    /// How many leaves this tree has and those of organizations within it, all at one moment.
+    async fn sizes(&self) -> Result<HashMap<LogId, u64>, TreeError> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("select log, size from ops.log_tree where log = $1 or starts_with(log, $2)")
+                .bind(&self.log.0)
+                .bind(self.log.parts())
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().map(|(log, size)| (LogId(log), size as u64)).collect())
+    }
+
+    /// The roots that were signed, by log, and how many notes there were.
     async fn roots(
         &self,
         key: &PublicKey,
-        mut known: Vec<Known>,
-        size: u64,
-    ) -> Result<(BTreeMap<u64, Vec<(Hash, String)>>, usize), TreeError> {
-        known.extend(self.checkpoints().await?.into_iter().map(|note| Known {
-            source: "the database".to_owned(),
-            note,
-        }));
-        let mut roots: BTreeMap<u64, Vec<(Hash, String)>> = BTreeMap::new();
-        let notes = known.len();
-        for Known { source, note } in known {
-            let checkpoint = match Checkpoint::open(&note, &self.log, key, check) {
+        known: Vec<Known>,
+        sizes: &HashMap<LogId, u64>,
+    ) -> Result<(HashMap<LogId, Roots>, usize), TreeError> {
+        // those from elsewhere say themselves of which log they are
+        let origin = |note: &str| {
+            let origin = Checkpoint::parse(note).map(|checkpoint| checkpoint.origin);
+            origin
+                .filter(|log| log.is_within(&self.log))
+                .unwrap_or_else(|| self.log.clone())
+        };
+        let known = known
+            .into_iter()
+            .map(|Known { source, note }| (source, origin(&note), note));
+        let stored = self.checkpoints().await?.into_iter();
+        let stored = stored.map(|(log, note)| ("the database".to_owned(), log, note));
+        let all: Vec<_> = known.chain(stored).collect();
+        let mut roots: HashMap<LogId, Roots> = HashMap::new();
+        let notes = all.len();
+        for (source, log, note) in all {
+            let checkpoint = match Checkpoint::open(&note, &log, key, check) {
                 Ok(checkpoint) => checkpoint,
                 Err(e) => return found(format!("a checkpoint of {source}: {e}")),
             };
+            let size = sizes.get(&log).copied().unwrap_or_default();
             if checkpoint.size > size {
                 let signed = checkpoint.size;
                 return found(format!(
                     "a checkpoint of {source} was signed over {signed} events, and the tree holds {size}: its end is missing"
                 ));
             }
-            let there = roots.entry(checkpoint.size).or_default();
+            let there = roots.entry(log).or_default().entry(checkpoint.size).or_default();
             if !there.iter().any(|(root, _)| *root == checkpoint.root) {
                 there.push((checkpoint.root, source));
             }
@@ -138,14 +206,14 @@ impl LogTree {
         Ok(leaves.collect())
     }
 
-    /// The hash of an event, if it is the one the tree holds at `index`.
+    /// The leaf of an event, if it is the one the tree holds at `index`.
     fn leaf(
         &self,
         event: &StoredEvent,
         beside: &Leaf,
         index: u64,
         stored: &HashMap<u64, Hash>,
-    ) -> Result<Hash, TreeError> {
+    ) -> Result<Leaf, TreeError> {
         let at = format!("the event at position {} ({})", event.position, event.stream);
         if self.store.caps().dense && event.position.0 != index + 1 {
             return found(format!(
@@ -161,7 +229,7 @@ impl LogTree {
         }
         let hash = leaf.hash(&self.log, index);
         match stored.get(&index) {
-            Some(there) if *there == hash => Ok(hash),
+            Some(there) if *there == hash => Ok(leaf),
             Some(_) => found(format!(
                 "{at} is not the one the log holds at index {index}: changed, moved, or put in"
             )),
@@ -169,8 +237,8 @@ impl LogTree {
         }
     }
 
-    fn compare_root(&self, tree: &Tree, roots: &BTreeMap<u64, Vec<(Hash, String)>>) -> Result<(), TreeError> {
-        let Some(signed) = roots.get(&tree.size()) else {
+    fn compare_root(&self, tree: &Tree, roots: &HashMap<LogId, Roots>) -> Result<(), TreeError> {
+        let Some(signed) = roots.get(&self.log).and_then(|roots| roots.get(&tree.size())) else {
             return Ok(());
         };
         let root = tree.root();
@@ -183,16 +251,18 @@ impl LogTree {
         }
     }
 
-    /// Whether the tiles that changed are stored as they are here.
-    async fn compare_tiles(&self, tree: &mut Tree) -> Result<(), TreeError> {
-        let changed = tree.take_changed();
+    /// Whether tiles are stored as they are here.
+    async fn compare_tiles(&self, changed: Vec<(TileId, Vec<Hash>)>) -> Result<(), TreeError> {
         let ids: Vec<_> = changed.iter().map(|(tile, _)| *tile).collect();
         let mut connection = self.pool.acquire().await?;
         let stored = self.tiles(&mut connection, &ids).await?;
         for (tile, hashes) in changed {
             if !stored.get(&tile).is_some_and(|there| there.starts_with(&hashes)) {
                 let TileId { level, index } = tile;
-                return found(format!("tile {index} of level {level} of the stored tree was changed"));
+                let log = &self.log;
+                return found(format!(
+                    "tile {index} of level {level} of the stored tree of {log} was changed"
+                ));
             }
         }
         Ok(())

@@ -61,7 +61,10 @@ pub async fn run(config: &Config, command: Audit) -> Result<()> {
         Audit::Export(export) => self::export(&opened, &export).await,
         Audit::Replay { organization, at } => past(&opened, &Asked::Organization(organization), at.as_deref()).await,
         Audit::Access { item, at } => past(&opened, &Asked::Item(item), at.as_deref()).await,
-        Audit::Checkpoint { public_key } => proof::checkpoint(&opened, public_key).await,
+        Audit::Checkpoint {
+            organization,
+            public_key,
+        } => proof::checkpoint(&opened, organization.map(OrganizationId), public_key).await,
         Audit::Verify(verify) => verify::database(&opened, config, &verify).await,
     };
     opened.close().await;

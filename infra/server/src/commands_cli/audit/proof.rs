@@ -2,12 +2,15 @@
 
 use super::{Chosen, Opened, PAGE};
 use anyhow::{Context as _, Result, bail};
-use domain::proof::{
-    checkpoint::Checkpoint,
-    export::{Consistency, FORMAT, Header, LeafProof, Lines, Seal, Text},
+use domain::{
+    id::OrganizationId,
+    proof::{
+        checkpoint::Checkpoint,
+        export::{Consistency, FORMAT, Header, LeafProof, Lines, Seal, Text},
+    },
 };
-use ops::log_tree::{Follower, Prover, check};
-use projections::audit::record::AuditRecord;
+use ops::log_tree::{Follower, LogTree, Prover, check};
+use projections::audit::{read::Log, record::AuditRecord};
 use serde::Serialize;
 use std::{io::Write, path::Path};
 
@@ -20,7 +23,7 @@ struct Proved<'a> {
 }
 
 /// `audit checkpoint`: takes up what is new, signs, prints.
-pub(super) async fn checkpoint(opened: &Opened, public_key: bool) -> Result<()> {
+pub(super) async fn checkpoint(opened: &Opened, of: Option<OrganizationId>, public_key: bool) -> Result<()> {
     let log = opened.keys.log()?;
     let key = opened.keys.checkpoints(&log)?;
     let mut out = std::io::stdout().lock();
@@ -30,11 +33,16 @@ pub(super) async fn checkpoint(opened: &Opened, public_key: bool) -> Result<()> 
     }
     let mut follower = Follower::new(crate::proof::tree(&log, &opened.stores));
     follower.catch_up().await?;
-    match follower.tree().sign(&key).await? {
+    match log_of(follower.tree(), of).sign(&key).await? {
         Some((_, note)) => write!(out, "{note}")?,
         None => bail!("there is no event yet, and so no checkpoint"),
     }
     Ok(())
+}
+
+/// The tree of the log of an organization, or of everything.
+fn log_of(all: &LogTree, organization: Option<OrganizationId>) -> LogTree {
+    organization.map_or_else(|| all.clone(), |organization| all.of(organization))
 }
 
 /// The records chosen with their proofs, between a header and a seal; how many records.
@@ -43,9 +51,14 @@ pub(super) async fn write(opened: &Opened, chosen: &Chosen, old: Option<&Path>, 
     let key = opened.keys.checkpoints(&log)?;
     let mut follower = Follower::new(crate::proof::tree(&log, &opened.stores));
     follower.catch_up().await?;
-    let tree = follower.tree();
+    let organization = match chosen.log {
+        Log::Organization(organization) => Some(organization),
+        Log::All(_) | Log::Person(_) => None,
+    };
     // what is signed now covers at least the events up to here
-    let (_, end) = tree.extent().await?;
+    let (_, end) = follower.tree().extent().await?;
+    let tree = log_of(follower.tree(), organization);
+    let log = tree.log().clone();
     let (size, note) = tree.sign(&key).await?.context("there is no event yet")?;
     let mut prover = Prover::new(tree.clone(), size);
     let consistency = match old {

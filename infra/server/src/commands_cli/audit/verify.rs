@@ -37,12 +37,22 @@ pub fn file(verify: &AuditVerify) -> Result<()> {
         line.clear();
     }
     let checked = checker.finish()?;
+    if verify.complete && checked.missing > 0 {
+        bail!(
+            "{} events of {} are not in the export",
+            checked.missing,
+            checked.checkpoint.origin
+        )
+    }
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "{} records hold, in a log of {} events ({})",
         checked.records, checked.checkpoint.size, checked.checkpoint.origin
     )?;
+    if checked.missing == 0 {
+        writeln!(out, "no event of the log is missing")?;
+    }
     if let Some(old) = checked.extends {
         writeln!(out, "the first {old} events are those of the older checkpoint")?;
     }
@@ -90,8 +100,9 @@ pub(super) async fn database(opened: &Opened, config: &Config, verify: &AuditVer
     let verified = verified?;
     writeln!(
         std::io::stdout().lock(),
-        "{} events are as the log holds them, {} checkpoints hold; {} events came since",
+        "{} events are as the log holds them, and as the logs of {} organizations do; {} checkpoints hold; {} events came since",
         verified.events,
+        verified.organizations,
         verified.checkpoints,
         verified.later
     )?;
