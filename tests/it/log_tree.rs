@@ -252,6 +252,30 @@ async fn every_event_of_an_organization_is_proved_in_its_own_log_and_no_other_ev
     assert_eq!(world.tree().sign_parts(&world.key).await.unwrap(), 0);
 }
 
+/// A tree that is older than those of organizations: they are taken up from the beginning, and it goes on where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_of_organizations_are_taken_up_where_the_tree_is_older_than_they_are() {
+    let world = World::new().await;
+    world.append(300).await;
+    let old = world.signed().await;
+    world
+        .tamper(
+            "delete from ops.log_tree where log like '%/organization/%';
+             delete from ops.log_tree_tile where log like '%/organization/%';
+             delete from ops.log_checkpoint where log like '%/organization/%';
+             update ops.log_tree set parts_position = 0",
+        )
+        .await;
+    world.append(60).await;
+    let mut follower = Follower::new(world.tree());
+    while follower.step_of(50).await.unwrap() != Step::Head {}
+    world.signed().await;
+    for (organization, size) in organizations().into_iter().zip([240, 120]) {
+        assert_eq!(world.part(organization).await.size, size);
+    }
+    assert_eq!(world.verify(&[&old]).await, Ok(360));
+}
+
 /// What a superuser might do, in each way one may be found out.
 const TAMPERED: [(&str, &str); 22] = [
     ("an event's data changed", "update es.event set data = '{}' where position = 300"),

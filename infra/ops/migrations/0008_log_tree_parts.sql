@@ -1,5 +1,7 @@
 -- The log of an organization is a part of the history: which events it holds stands in their metadata, and where its leaves
 -- lie must be written down. Eight bytes, highest first, for each leaf of a tile.
+-- Up to where the logs of organizations were taken up: behind the tree itself where that is older than they are.
+alter table ops.log_tree add parts_position bigint not null default 0;
 alter table ops.log_tree_tile add positions bytea;
 alter table ops.log_tree_tile add constraint log_tree_tile_positions
   check (positions is null or level = 0 and length(positions) * 4 = length(hashes));

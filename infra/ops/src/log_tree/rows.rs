@@ -23,13 +23,17 @@ pub(super) fn hashes(bytes: &[u8]) -> Vec<Hash> {
 }
 
 impl LogTree {
-    /// Begins the tree, if there is none.
-    pub(super) async fn begin(&self) -> Result<(), TreeError> {
+    /// Begins the tree, if there is none; the last event looked at for organizations.
+    pub(super) async fn begin(&self) -> Result<Position, TreeError> {
         sqlx::query("insert into ops.log_tree(log) values ($1) on conflict do nothing")
             .bind(&self.log.0)
             .execute(&self.pool)
             .await?;
-        Ok(())
+        let position: i64 = sqlx::query_scalar("select parts_position from ops.log_tree where log = $1")
+            .bind(&self.log.0)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Position(position as u64))
     }
 
     /// The tree as it is stored, and the last event it has looked at.
@@ -107,13 +111,13 @@ impl LogTree {
             .collect()
     }
 
-    /// Moves this tree on from `(size, position)` to `next`, and `parts` with it, with the tiles that changed; whether it still
-    /// was there.
+    /// Moves this tree on from a size and two positions (its own and that of organizations) to `next`, and `parts` with it, with
+    /// the tiles that changed; whether it still was there.
     pub(super) async fn save(
         &self,
-        (size, position): (u64, Position),
+        (size, position, parts_position): (u64, Position, Position),
         all: &mut Growing,
-        next: Position,
+        next: (Position, Position),
         parts: impl Iterator<Item = &mut Growing> + Send,
     ) -> Result<bool, TreeError> {
         let mut tx = self.pool.begin().await?;
@@ -122,13 +126,16 @@ impl LogTree {
             .execute(&mut *tx)
             .await?;
         let moved = sqlx::query(
-            "update ops.log_tree set size = $4, position = $5 where log = $1 and size = $2 and position = $3",
+            "update ops.log_tree set size = $5, position = $6, parts_position = $7
+             where log = $1 and size = $2 and position = $3 and parts_position = $4",
         )
         .bind(&self.log.0)
         .bind(size as i64)
         .bind(position.0 as i64)
+        .bind(parts_position.0 as i64)
         .bind(all.tree.size() as i64)
-        .bind(next.0 as i64)
+        .bind(next.0.0 as i64)
+        .bind(next.1.0 as i64)
         .execute(&mut *tx)
         .await?;
         if moved.rows_affected() == 0 {
@@ -149,7 +156,7 @@ impl LogTree {
             )
             .bind(&logs)
             .bind(&sizes)
-            .bind(next.0 as i64)
+            .bind(next.1.0 as i64)
             .execute(&mut *tx)
             .await?;
         }
