@@ -22,6 +22,7 @@ mod testing;
 pub use address::{Found, find};
 pub use api_key::{EnsureApiKey, RotateApiKey, new_api_key};
 pub use code::{RequestOneTimeCode, UseOneTimeCode};
+pub(crate) use delete::end_account;
 pub use delete::{DeleteAccount, RequestDeletion};
 pub use hint::RequestPasswordHint;
 pub use profile::{Rename, SetAvatar, SetDeviceVerification, SetDomains};

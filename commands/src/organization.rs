@@ -3,6 +3,7 @@
 //! Who acts is handed in as a [`Standing`], as new as the last acknowledged change; every command says itself what it takes
 //! to carry it out. What belongs to another organization looks like what never was.
 
+pub mod claim;
 pub mod collection;
 pub mod group;
 pub mod member;
@@ -30,6 +31,9 @@ pub enum OrganizationError {
     /// It would leave the organization without a confirmed owner.
     #[error("Organization must have at least one confirmed owner.")]
     LastOwner,
+    /// Something is so already that excludes it.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// The id is in use. Ids are made here, so this is a fault of ours.
     #[error("It exists already.")]
     Exists,
@@ -67,7 +71,7 @@ impl Fault for OrganizationError {
         match self {
             Self::NotFound => FaultKind::NotFound,
             Self::Forbidden => FaultKind::Forbidden,
-            Self::Exists => FaultKind::Conflict,
+            Self::Exists | Self::Conflict(_) => FaultKind::Conflict,
             // of the member, not of who asks
             Self::Account(_) => FaultKind::Invalid,
             Self::LastOwner

@@ -11,6 +11,7 @@ pub mod seal;
 pub mod shared_state;
 pub mod signed_logs;
 pub mod snapshots;
+pub mod txt_records;
 
 pub use access::{About, Access};
 pub use address_index::AddressIndex;
@@ -23,6 +24,7 @@ pub use proofs::{CodePurpose, Proofs, TokenPurpose};
 pub use seal::{Seal, SealError};
 pub use signed_logs::{SignedLog, SignedLogs};
 pub use snapshots::{SNAPSHOT_EVERY, Snapshot, SnapshotError, Snapshots};
+pub use txt_records::{TxtError, TxtRecords};
 
 use domain::time::Timestamp;
 use uuid::Uuid;

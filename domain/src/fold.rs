@@ -12,6 +12,7 @@ use crate::{
     device::Device,
     event::{Aggregate, DomainEvent},
     organization::{
+        claim::HeldName,
         collection::Collection,
         grant::Grant,
         group::{Group, GroupPlace},
@@ -164,6 +165,7 @@ fn a_fold_that_changed_has_another_name() {
         named::<Organization>(),
         named::<Membership>(),
         named::<Place>(),
+        named::<HeldName>(),
         named::<Collection>(),
         named::<Grant>(),
         named::<Group>(),

@@ -1,5 +1,6 @@
 //! Identifiers. One type for each kind of thing, so that a folder's id cannot be handed in for an item's.
 
+use crate::organization::claim::DomainName;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
@@ -51,6 +52,10 @@ ids! {
     GroupPlaceId,
     /// A policy: [`PolicyId::of`] the organization and the kind.
     PolicyId,
+    /// A domain as one organization claims it: [`DomainId::of`] both.
+    DomainId,
+    /// The name of a domain, which only one organization can hold: [`DomainNameId::of`] the name.
+    DomainNameId,
     /// An e-mail address as something only one account can hold; derived from the keyed hash of the address.
     EmailAddressId,
     /// What keeps the sessions of one security stamp from writing: [`FenceId::of`] the account and the stamp.
@@ -113,6 +118,20 @@ impl PolicyId {
     /// The id of the policy of this kind.
     pub fn of(organization: OrganizationId, kind: u8) -> Self {
         Self(Uuid::new_v5(&organization.0, &[kind]))
+    }
+}
+
+impl DomainId {
+    /// The id of the claim of `organization` to the domain of this name: stable, so that it cannot claim one twice.
+    pub fn of(organization: OrganizationId, name: &DomainName) -> Self {
+        Self(Uuid::new_v5(&organization.0, name.as_str().as_bytes()))
+    }
+}
+
+impl DomainNameId {
+    /// The id of a name.
+    pub fn of(name: &DomainName) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_str().as_bytes()))
     }
 }
 

@@ -5,6 +5,7 @@
 //! large organization is one small event and two admins at work never meet.
 
 pub mod access;
+pub mod claim;
 pub mod collection;
 pub mod grant;
 pub mod group;

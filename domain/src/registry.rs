@@ -6,6 +6,7 @@ use crate::{
     device::Device,
     event::{Aggregate, DecodeError, DomainEvent},
     organization::{
+        claim::HeldName,
         collection::Collection,
         grant::Grant,
         group::{Group, GroupPlace},
@@ -55,6 +56,7 @@ pub const CATEGORIES: &[Category] = &[
     category::<Organization>(),
     category::<Membership>(),
     category::<Place>(),
+    category::<HeldName>(),
     category::<Collection>(),
     category::<Grant>(),
     category::<Group>(),

@@ -43,7 +43,11 @@ impl ReadApi {
     pub async fn profile(&self, user: UserId) -> Answer<Value> {
         let account = self.account(user).await?;
         let memberships = self.memberships_of(user).await?;
-        Ok(wire::profile(user, &account, profile_organizations(&memberships)))
+        Ok(wire::profile(
+            user,
+            &account,
+            profile_organizations(&memberships, &account.email),
+        ))
     }
 
     /// The account of anybody.

@@ -1,5 +1,6 @@
 //! Organizations as their members see them.
 
+pub mod claim;
 pub mod collection;
 pub mod group;
 pub mod item;
@@ -35,6 +36,7 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/plans", plans)
         .get("/accounts/organizations", list)
         .merge(collection::routes())
+        .merge(claim::routes())
         .merge(group::routes())
         .merge(item::routes())
         .merge(member::routes())
@@ -79,7 +81,11 @@ impl ReadApi {
 /// `GET /organizations`, and `GET /accounts/organizations`: those the caller is confirmed in.
 async fn list(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<List<Value>>> {
     let memberships = api.memberships_of(caller.id).await?;
-    Ok(Json(List::of(wire::profile_organizations(&memberships))))
+    let account = api.account(caller.id).await?;
+    Ok(Json(List::of(wire::profile_organizations(
+        &memberships,
+        &account.email,
+    ))))
 }
 
 /// `GET /organizations/{id}`.

@@ -1,6 +1,7 @@
 //! Organizations over HTTP: people with real keys who found, invite, share, lose and regain.
 
 mod bulk;
+mod claim;
 mod crash;
 mod events;
 mod history;

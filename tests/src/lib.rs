@@ -12,6 +12,7 @@ pub mod client;
 pub mod cluster;
 pub mod contract;
 pub mod crypto;
+pub mod dns;
 pub mod faulty_store;
 pub mod place;
 pub mod rbw;

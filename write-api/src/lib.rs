@@ -14,7 +14,7 @@ use axum::extract::FromRef;
 use commands::{
     context::Context,
     execute::Executor,
-    ports::{About, Access, Directory, SignedLogs, shared_state::LastPosition},
+    ports::{About, Access, Directory, SignedLogs, TxtRecords, shared_state::LastPosition},
 };
 use domain::{
     account::fence::Fence,
@@ -46,6 +46,8 @@ pub struct WriteApi {
     pub positions: Option<Arc<dyn LastPosition>>,
     /// What routes about accounts work with.
     pub account: Arc<AccountPorts>,
+    /// Looks up what owners of domains say.
+    pub names: Arc<dyn TxtRecords>,
     /// What is signed of the logs of organizations.
     pub signed: Arc<dyn SignedLogs>,
     /// Questions to the log that were noted just now.

@@ -2,6 +2,7 @@
 //! none of it (an invitation is accepted by somebody who is nothing there yet) says so.
 
 pub(crate) mod access;
+pub mod claim;
 pub mod collection;
 pub mod group;
 pub mod member;
@@ -22,6 +23,7 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(profile::routes())
         .merge(member::routes())
         .merge(collection::routes())
+        .merge(claim::routes())
         .merge(group::routes())
         .merge(policy::routes())
 }

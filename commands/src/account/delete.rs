@@ -1,5 +1,5 @@
 use super::{AccountError, live, secret::Proven};
-use crate::execute::{Command, ExecuteError, Transaction, Unit};
+use crate::execute::{Command, ExecuteError, LoadError, Loaded, Transaction, Unit};
 use domain::{
     account::{
         address::{EmailAddress, EmailAddressEvent},
@@ -52,27 +52,34 @@ impl Transaction for DeleteAccount {
         let now = unit.now_for(&loaded);
         let user = live(&loaded.state).map_err(ExecuteError::Refused)?;
         self.proven.spend(user, now).map_err(ExecuteError::Refused)?;
-        let address = unit.load::<EmailAddress>(user.address).await?;
-        let deleted = UserEvent::Deleted {
-            email: Personal::of(self.user, user.email.clone()),
-            at: now,
-        };
-        // the account first: an address given back before could be somebody else's while this one still signs in
-        unit.append(loaded, vec![deleted]);
-        if address.state.holder() == Some(self.user) {
-            let released = EmailAddressEvent::Released {
-                at: unit.now_for(&address),
-            };
-            unit.follow(address, vec![released]);
-        }
-        for device in unit.load_many::<Device>(&self.devices).await? {
-            if device.state.user == Some(self.user) {
-                let removed = DeviceEvent::Removed {
-                    at: unit.now_for(&device),
-                };
-                unit.follow(device, vec![removed]);
-            }
-        }
+        end_account(unit, loaded, &self.devices).await?;
         Ok(())
     }
+}
+
+/// Ends an account that is there, as the first thing of a group or behind what it follows from.
+pub(crate) async fn end_account(
+    unit: &mut Unit<'_>,
+    loaded: Loaded<User>,
+    devices: &[DeviceId],
+) -> Result<(), LoadError> {
+    let Some(user) = loaded.state.live().cloned() else {
+        return Ok(());
+    };
+    let (id, at) = (loaded.id, unit.now_for(&loaded));
+    let address = unit.load::<EmailAddress>(user.address).await?;
+    let email = Personal::of(id, user.email);
+    // the account first: an address given back before could be somebody else's while this one still signs in
+    unit.append(loaded, vec![UserEvent::Deleted { email, at }]);
+    if address.state.holder() == Some(id) {
+        let at = unit.now_for(&address);
+        unit.follow(address, vec![EmailAddressEvent::Released { at }]);
+    }
+    for device in unit.load_many::<Device>(devices).await? {
+        if device.state.user == Some(id) {
+            let at = unit.now_for(&device);
+            unit.follow(device, vec![DeviceEvent::Removed { at }]);
+        }
+    }
+    Ok(())
 }

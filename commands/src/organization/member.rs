@@ -3,6 +3,7 @@
 mod accept;
 mod change;
 mod confirm;
+mod delete_account;
 mod end;
 pub mod invitation;
 mod invite;
@@ -12,6 +13,7 @@ mod revoke;
 pub use accept::AcceptInvitation;
 pub use change::{Access, ChangeMember, Present};
 pub use confirm::ConfirmMember;
+pub use delete_account::DeleteClaimedAccount;
 pub use end::EndMembership;
 pub use invite::{Invitation, InviteAgain, InviteMembers};
 pub use recovery::{EnrolInRecovery, RecoverAccount};

@@ -3,11 +3,12 @@
 use super::{OrganizationError, Stop, must};
 use crate::execute::{Transaction, Unit};
 use domain::{
-    id::{MembershipId, PolicyId},
+    id::{MembershipId, OrganizationId, PolicyId, UserId},
     organization::{
         access::Standing,
         membership::{Membership, MembershipEvent, RevocationReason, Stage},
         policy::{Enforced, LAST_KIND, OF_A_SINGLE_ORGANIZATION, Policy, PolicyEvent},
+        profile::Organization,
     },
 };
 use serde_json::Value;
@@ -41,6 +42,17 @@ impl SetPolicy {
             );
         }
         if !self.enabled && self.kind == Enforced::SingleOrganization as u8 {
+            let loaded = unit.load::<Organization>(organization).await?;
+            let claims = loaded.state.live().is_some_and(|live| {
+                let mut claims = live.domains.values();
+                claims.any(|claim| claim.verified.is_some())
+            });
+            must(
+                !claims,
+                OrganizationError::Invalid(
+                    "The Single organization policy is required for organizations that have enabled domain verification.",
+                ),
+            )?;
             let ids = needy.map(|kind| PolicyId::of(organization, kind));
             let off = unit.load_many::<Policy>(&ids).await?;
             return must(
@@ -55,15 +67,22 @@ impl SetPolicy {
 }
 
 /// Suspends those of `lacking` whom a policy is for: neither owners nor admins, nor who is only invited, nor who asks.
-async fn suspend(unit: &mut Unit<'_>, by: &Standing, kind: u8, lacking: &[MembershipId]) -> Result<(), Stop> {
+pub(super) async fn suspend(
+    unit: &mut Unit<'_>,
+    organization: OrganizationId,
+    asking: Option<UserId>,
+    kind: u8,
+    lacking: &[MembershipId],
+) -> Result<(), Stop> {
     let reason = match kind {
         kind if kind == Enforced::TwoFactor as u8 => RevocationReason::TwoFactorPolicy,
         kind if kind == Enforced::SingleOrganization as u8 => RevocationReason::SingleOrganizationPolicy,
         _ => return Ok(()),
     };
     for loaded in unit.load_many::<Membership>(lacking).await? {
-        let bound = loaded.state.within(by.organization).is_some_and(|live| {
-            !live.revoked && live.stage != Stage::Invited && !live.role.is_admin() && live.user != Some(by.user)
+        let bound = loaded.state.within(organization).is_some_and(|live| {
+            let member = live.user.is_some() && live.user != asking;
+            !live.revoked && live.stage != Stage::Invited && !live.role.is_admin() && member
         });
         if bound {
             let at = unit.now_for(&loaded);
@@ -92,7 +111,7 @@ impl Transaction for HoldToPolicy {
         must(self.by.may_manage_policies(), OrganizationError::Forbidden)?;
         let id = PolicyId::of(self.by.organization, self.kind);
         if unit.load::<Policy>(id).await?.state.enabled {
-            suspend(unit, &self.by, self.kind, &self.lacking).await?;
+            suspend(unit, self.by.organization, Some(self.by.user), self.kind, &self.lacking).await?;
         }
         Ok(())
     }
@@ -139,7 +158,7 @@ impl Transaction for SetPolicy {
         };
         let policy = unit.append(loaded, vec![event]);
         if switched_on {
-            suspend(unit, &self.by, self.kind, &self.lacking).await?;
+            suspend(unit, self.by.organization, Some(self.by.user), self.kind, &self.lacking).await?;
         }
         Ok(policy)
     }

@@ -179,6 +179,10 @@ impl Moment {
             | OrganizationEvent::ApiKeySet { .. }
             | OrganizationEvent::OwnerAdded { .. }
             | OrganizationEvent::OwnerRemoved { .. }
+            | OrganizationEvent::DomainAdded { .. }
+            | OrganizationEvent::DomainVerified { .. }
+            | OrganizationEvent::DomainNotVerified { .. }
+            | OrganizationEvent::DomainRemoved { .. }
             | OrganizationEvent::Exported { .. }
             // each item that went is told by its own event
             | OrganizationEvent::VaultPurged { .. } => {}

@@ -33,6 +33,8 @@ pub enum Enforced {
     DisablePersonalExport = 10,
     /// Members are confirmed by clients of admins, by themselves.
     AutomaticConfirmation = 18,
+    /// Nobody makes an account with an address of a claimed domain.
+    BlockClaimedDomainAccountCreation = 19,
 }
 
 /// Policies that are on only where [`Enforced::SingleOrganization`] is: they decide about an account, which no two

@@ -4,7 +4,8 @@ use crate::{
     account::user::Secret,
     crypto::EncString,
     event::{Aggregate, Counts, DomainEvent},
-    id::{MembershipId, OrganizationId, SubjectId, UserId},
+    id::{DomainId, MembershipId, OrganizationId, SubjectId, UserId},
+    organization::claim::{Claim, Claims, DomainName},
     personal::Personal,
     time::Timestamp,
 };
@@ -150,6 +151,48 @@ pub enum OrganizationEvent {
         /// When.
         at: Timestamp,
     },
+    /// It says that a domain is its own.
+    #[serde(rename = "OrganizationDomainAdded")]
+    DomainAdded {
+        /// The claim.
+        domain: DomainId,
+        /// Which domain.
+        name: DomainName,
+        /// What its TXT record must say.
+        txt: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The TXT record says so.
+    #[serde(rename = "OrganizationDomainVerified")]
+    DomainVerified {
+        /// The claim.
+        domain: DomainId,
+        /// Which domain.
+        name: DomainName,
+        /// When.
+        at: Timestamp,
+    },
+    /// The TXT record was looked for and does not say so.
+    #[serde(rename = "OrganizationDomainNotVerified")]
+    DomainNotVerified {
+        /// The claim.
+        domain: DomainId,
+        /// Which domain.
+        name: DomainName,
+        /// When.
+        at: Timestamp,
+    },
+    /// It claims the domain no more.
+    #[serde(rename = "OrganizationDomainRemoved")]
+    DomainRemoved {
+        /// The claim.
+        domain: DomainId,
+        /// Which domain.
+        name: DomainName,
+        /// When.
+        at: Timestamp,
+    },
     /// It is gone, and all that was in it.
     #[serde(rename = "OrganizationDeleted")]
     Deleted {
@@ -170,6 +213,10 @@ impl DomainEvent for OrganizationEvent {
         ("OrganizationOwnerRemoved", 1),
         ("OrganizationVaultPurged", 1),
         ("OrganizationExported", 1),
+        ("OrganizationDomainAdded", 1),
+        ("OrganizationDomainVerified", 1),
+        ("OrganizationDomainNotVerified", 1),
+        ("OrganizationDomainRemoved", 1),
         ("OrganizationDeleted", 1),
     ];
 
@@ -185,6 +232,10 @@ impl DomainEvent for OrganizationEvent {
             | Self::OwnerRemoved { at, .. }
             | Self::VaultPurged { at }
             | Self::Exported { at }
+            | Self::DomainAdded { at, .. }
+            | Self::DomainVerified { at, .. }
+            | Self::DomainNotVerified { at, .. }
+            | Self::DomainRemoved { at, .. }
             | Self::Deleted { at } => *at,
         }
     }
@@ -207,6 +258,8 @@ pub struct LiveOrganization {
     pub api_key_at: Option<Timestamp>,
     /// Confirmed owners: never none.
     pub owners: BTreeSet<MembershipId>,
+    /// Domains it claims.
+    pub domains: Claims,
     /// When it was founded.
     pub created: Timestamp,
 }
@@ -235,7 +288,7 @@ impl Organization {
 
 impl Aggregate for Organization {
     const CATEGORY: &'static str = "organization";
-    const FOLD: &'static str = "02946a4c255047cc";
+    const FOLD: &'static str = "fa8d4240f1e4484f";
     type Id = OrganizationId;
     type Event = OrganizationEvent;
 
@@ -259,12 +312,30 @@ impl Aggregate for Organization {
                 api_key: None,
                 api_key_at: None,
                 owners: BTreeSet::from([*owner]),
+                domains: Claims::new(),
                 created: *at,
             }));
         }
         let Self::Live(mut live) = self else { return self };
         match event {
-            E::Created { .. } | E::VaultPurged { .. } | E::Exported { .. } => {}
+            E::Created { .. } | E::VaultPurged { .. } | E::Exported { .. } | E::DomainNotVerified { .. } => {}
+            E::DomainAdded { domain, name, txt, at } => {
+                let claim = Claim {
+                    name: name.clone(),
+                    txt: txt.clone(),
+                    verified: None,
+                    added: *at,
+                };
+                live.domains.insert(*domain, claim);
+            }
+            E::DomainVerified { domain, at, .. } => {
+                if let Some(claim) = live.domains.get_mut(domain) {
+                    claim.verified = Some(*at);
+                }
+            }
+            E::DomainRemoved { domain, .. } => {
+                live.domains.remove(domain);
+            }
             E::DetailsChanged { details, .. } => live.details = details.known().cloned(),
             E::IdentifierChanged { identifier, .. } => live.identifier.clone_from(identifier),
             E::KeysSet { keys, .. } => live.keys = Some(keys.clone()),

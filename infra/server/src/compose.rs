@@ -19,6 +19,7 @@ use crate::{
     tail::Tail,
 };
 use anyhow::{Context as _, Result};
+use async_trait::async_trait;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -29,11 +30,11 @@ use axum::{
 use commands::{
     execute::Executor,
     ports::{
-        Seal,
+        Seal, TxtError, TxtRecords,
         shared_state::{LastPosition, RateLimiter},
     },
 };
-use domain::event::Position;
+use domain::{event::Position, organization::claim::DomainName};
 use passwords::{Argon2Hasher, HmacProofs};
 use projections::{feed::Subscription, live::Live, runner::Runner};
 use read_api::{About, ReadApi, sync::Bodies};
@@ -178,9 +179,31 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, [live, log]: [&Arc<Live>; 2
         positions,
         read,
         account: Arc::new(account),
+        names: names(config),
         signed: Arc::new(proof::Signed::new(keys, stores)?),
         noted: Arc::default(),
     })
+}
+
+/// Looks up names; without a resolver each look-up says why.
+fn names(config: &Config) -> Arc<dyn TxtRecords> {
+    match dns::Resolver::new(config.dns_resolver) {
+        Ok(resolver) => Arc::new(resolver),
+        Err(error) => {
+            tracing::warn!(%error, "domains cannot be claimed");
+            Arc::new(Nameless(error.to_string()))
+        }
+    }
+}
+
+/// Stands where no resolver can be used.
+struct Nameless(String);
+
+#[async_trait]
+impl TxtRecords for Nameless {
+    async fn txt(&self, _: &DomainName) -> Result<Vec<String>, TxtError> {
+        Err(TxtError(self.0.clone()))
+    }
 }
 
 /// `scheme://host[:port]` of the public address.
@@ -214,11 +237,8 @@ fn run_projectors(shell: &Shell, stores: &Stores, tail: &Arc<Tail>, lives: [&Arc
 
 /// Writes gathered refusals and forgets sessions that ended by themselves.
 fn tidy(shell: &Shell, app: &WriteApi) {
-    let (account, executor, stop) = (
-        Arc::clone(&app.account),
-        app.executor.clone(),
-        shell.shutdown.background.clone(),
-    );
+    let (app, stop) = (app.clone(), shell.shutdown.background.clone());
+    let (account, executor) = (Arc::clone(&app.account), app.executor.clone());
     shell.shutdown.tasks.spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         let mut hours = tokio::time::interval(Duration::from_secs(3600));
@@ -229,6 +249,9 @@ fn tidy(shell: &Shell, app: &WriteApi) {
                 _ = hours.tick() => {
                     if let Err(error) = account.sessions.delete_expired(clock::now()).await {
                         tracing::warn!(%error, "expired sessions are not deleted");
+                    }
+                    if let Err(problem) = app.look_at_claims().await {
+                        tracing::warn!(status = %problem.status(), "claimed domains are not looked at");
                     }
                 }
             }

@@ -115,6 +115,8 @@ pub struct Config {
     #[cfg_attr(not(test), expect(dead_code, reason = "checked here; attachments will open it"))]
     pub blob_url: Address,
     pub smtp_url: Option<Address>,
+    /// `None` = those of the system.
+    pub dns_resolver: Option<SocketAddr>,
     pub signups: Signups,
     pub signups_verify: bool,
     pub rate_limits: bool,
@@ -334,6 +336,7 @@ fn build(
             .get(setting::SIGNUPS_VERIFY, parse::switch)
             .unwrap_or(smtp_url.is_some()),
         smtp_url,
+        dns_resolver: read.get(setting::DNS_RESOLVER, parse::resolver),
         signups: read.get(setting::SIGNUPS, parse::signups).unwrap_or(Signups::Open),
         rate_limits: read.get(setting::RATE_LIMITS, parse::switch).unwrap_or(true),
         rebuild_grace: read

@@ -63,6 +63,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Resource not found.")
     }
 
+    /// 409: something is so already that excludes it.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, message)
+    }
+
     /// 403: the caller is known, and may not do this. Never 401, which ends the session of clients.
     pub fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "You do not have permission to do this.")

@@ -61,6 +61,10 @@ pub(super) fn profile(id: Uuid, event: &OrganizationEvent) -> Said {
         E::OwnerAdded { membership, .. } | E::OwnerRemoved { membership, .. } => {
             (None, json!({ "organizationUserId": membership }))
         }
+        E::DomainAdded { name, .. } => (Some(2000), json!({ "domainName": name })),
+        E::DomainRemoved { name, .. } => (Some(2001), json!({ "domainName": name })),
+        E::DomainVerified { name, .. } => (Some(2002), json!({ "domainName": name })),
+        E::DomainNotVerified { name, .. } => (Some(2003), json!({ "domainName": name })),
         E::VaultPurged { .. } => (Some(1601), json!({})),
         E::Exported { .. } => (Some(1602), json!({})),
     };
@@ -108,7 +112,8 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
             let kind = match how {
                 Ending::Removed => Some(1503),
                 Ending::Left => Some(1516),
-                Ending::AccountDeleted | Ending::OrganizationDeleted => None,
+                Ending::AccountDeleted => Some(1515),
+                Ending::OrganizationDeleted => None,
             };
             (kind, json!({ "how": how, "memberUserId": user }))
         }

@@ -2,6 +2,8 @@
 
 use crate::table::{Kind, Line, Owner, Shape, Table};
 use domain::{
+    id::DomainId,
+    organization::claim::{DomainName, claims_address},
     organization::profile::{CollectionSettings, OrganizationEvent},
     time::Timestamp,
 };
@@ -30,10 +32,48 @@ pub struct OrganizationView {
     pub settings: CollectionSettings,
     /// When the API key was made.
     pub api_key_at: Option<Timestamp>,
+    /// Domains it claims, the oldest claim first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<DomainView>,
     /// When it last changed.
     pub revised: Timestamp,
     /// When it was founded.
     pub created: Timestamp,
+}
+
+/// A claimed domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainView {
+    /// The claim.
+    pub id: DomainId,
+    /// Which domain.
+    pub name: DomainName,
+    /// What its TXT record must say.
+    pub txt: String,
+    /// When it was claimed.
+    pub created: Timestamp,
+    /// How often it was looked for in vain.
+    pub misses: u32,
+    /// When it was last looked for.
+    pub checked: Option<Timestamp>,
+    /// When it was found.
+    pub verified: Option<Timestamp>,
+}
+
+impl OrganizationView {
+    /// Whether the owner of this e-mail address is somebody of the organization's: it has shown that the domain is its own.
+    pub fn claims(&self, email: &str) -> bool {
+        let verified = self.domains.iter().filter(|domain| domain.verified.is_some());
+        claims_address(verified.map(|domain| &domain.name), email)
+    }
+
+    /// The same but for a domain.
+    fn with(mut self, id: DomainId, change: impl FnOnce(&mut DomainView)) -> Self {
+        if let Some(domain) = self.domains.iter_mut().find(|domain| domain.id == id) {
+            change(domain);
+        }
+        self
+    }
 }
 
 pub(super) fn evolve(row: Option<OrganizationView>, event: &OrganizationEvent) -> Option<OrganizationView> {
@@ -59,11 +99,12 @@ pub(super) fn evolve(row: Option<OrganizationView>, event: &OrganizationEvent) -
             private_key: keys.as_ref().map(|keys| keys.private_key.as_str().to_owned()),
             settings: *settings,
             api_key_at: None,
+            domains: Vec::new(),
             revised: *at,
             created: *at,
         });
     }
-    let row = OrganizationView {
+    let mut row = OrganizationView {
         revised: event_at(event),
         ..row?
     };
@@ -99,6 +140,30 @@ pub(super) fn evolve(row: Option<OrganizationView>, event: &OrganizationEvent) -
             api_key_at: Some(*at),
             ..row
         },
+        E::DomainAdded { domain, name, txt, at } => {
+            row.domains.push(DomainView {
+                id: *domain,
+                name: name.clone(),
+                txt: txt.clone(),
+                created: *at,
+                misses: 0,
+                checked: None,
+                verified: None,
+            });
+            row
+        }
+        E::DomainVerified { domain, at, .. } => row.with(*domain, |domain| {
+            domain.verified = Some(*at);
+            domain.checked = Some(*at);
+        }),
+        E::DomainNotVerified { domain, at, .. } => row.with(*domain, |domain| {
+            domain.misses += 1;
+            domain.checked = Some(*at);
+        }),
+        E::DomainRemoved { domain, .. } => {
+            row.domains.retain(|claim| claim.id != *domain);
+            row
+        }
         E::Deleted { .. } => return None,
     })
 }

@@ -60,6 +60,13 @@ pub async fn organization(
     Ok(one::<Organizations>(connection, statement).await?.map(|(_, row)| row))
 }
 
+/// The organizations that claim domains. By what rows look like, in every row: for work done now and then.
+pub async fn claiming(connection: impl PgExecutor<'_>) -> Result<Vec<(OrganizationId, OrganizationView)>, sqlx::Error> {
+    let statement = sqlx::query(select::<Organizations>("where view like '%\"domains\":%'"));
+    let rows = all::<Organizations>(connection, statement).await?;
+    Ok(rows.into_iter().map(|(id, row)| (OrganizationId(id), row)).collect())
+}
+
 /// The memberships of a person that are accepted at least, with their organizations, oldest first.
 pub async fn memberships_of(
     connection: impl PgExecutor<'_>,

@@ -14,6 +14,7 @@ use domain::{
 use projections::sync::{
     account::AccountView,
     membership::MembershipRow,
+    organization::OrganizationView,
     shared::{self, About},
 };
 use serde::Deserialize;
@@ -70,6 +71,7 @@ fn render_user(
     id: MembershipId,
     row: &MembershipRow,
     account: Option<&AccountView>,
+    organization: &OrganizationView,
     collections: Vec<Value>,
     groups: Vec<Value>,
 ) -> Value {
@@ -80,7 +82,7 @@ fn render_user(
     out["avatarColor"] = json!(account.and_then(|account| account.avatar_color.as_ref()));
     out["twoFactorEnabled"] = json!(false);
     out["ssoBound"] = json!(false);
-    out["claimedByOrganization"] = json!(false);
+    out["claimedByOrganization"] = json!(account.is_some_and(|account| organization.claims(&account.email)));
     out["collections"] = json!(collections);
     out["groups"] = json!(groups);
     out["revocationReason"] = json!(reason(row));
@@ -130,6 +132,7 @@ async fn list(
             groups.entry(place.member).or_default().push(json!(place.group));
         }
     }
+    let organization = api.organization(caller.id, id.0).await?;
     let found = rows.iter().map(|(id, row)| {
         let account = row.user.and_then(|user| accounts.get(&user));
         let (collections, groups) = (collections.remove(id), groups.remove(id));
@@ -137,6 +140,7 @@ async fn list(
             *id,
             row,
             account,
+            &organization,
             collections.unwrap_or_default(),
             groups.unwrap_or_default(),
         )
@@ -199,7 +203,12 @@ async fn one(
     let places = shared::places_with(pool, ids.1).await.map_err(unavailable)?;
     let mut out = render(ids.1, &row);
     out["object"] = json!("organizationUserDetails");
-    out["claimedByOrganization"] = json!(false);
+    let account = match row.user {
+        Some(user) => api.account_of(user).await?,
+        None => None,
+    };
+    let organization = api.organization(caller.id, ids.0).await?;
+    out["claimedByOrganization"] = json!(account.is_some_and(|account| organization.claims(&account.email)));
     out["ssoExternalId"] = Value::Null;
     out["creationDate"] = json!(row.created.iso());
     out["collections"] = grants

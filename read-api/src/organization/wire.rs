@@ -68,23 +68,23 @@ fn settings(view: &OrganizationView) -> Map<String, Value> {
     .collect()
 }
 
-/// `ProfileOrganizationResponseModel`, of those somebody is confirmed in.
-pub fn profile_organizations(memberships: &[Membership]) -> Vec<Value> {
+/// `ProfileOrganizationResponseModel`, of those that the owner of this address is confirmed in.
+pub fn profile_organizations(memberships: &[Membership], email: &str) -> Vec<Value> {
     memberships
         .iter()
         .filter(|(_, membership, _)| membership.is_active())
-        .map(|(id, membership, view)| profile_organization(*id, membership, view))
+        .map(|(id, membership, view)| profile_organization(*id, membership, view, email))
         .collect()
 }
 
 /// `ProfileOrganizationResponseModel`.
-fn profile_organization(id: MembershipId, membership: &MembershipRow, view: &OrganizationView) -> Value {
+fn profile_organization(id: MembershipId, membership: &MembershipRow, view: &OrganizationView, email: &str) -> Value {
     let mut out = features();
     out.extend(settings(view));
     let Value::Object(own) = json!({
         "object": "profileOrganization",
         "organizationUserId": id,
-        "userIsClaimedByOrganization": false,
+        "userIsClaimedByOrganization": view.claims(email),
         "familySponsorshipFriendlyName": null,
         "familySponsorshipAvailable": false,
         "familySponsorshipLastSyncDate": null,

@@ -88,7 +88,11 @@ impl Source for ReadApi {
                 out.extend_from_slice(br#"{"object":"sync","profile":"#);
                 json(
                     out,
-                    &wire::profile(user, &account, profile_organizations(&shared.memberships)),
+                    &wire::profile(
+                        user,
+                        &account,
+                        profile_organizations(&shared.memberships, &account.email),
+                    ),
                 );
                 put_folders(pour, &folders).await?;
                 shared.put(pour).await?;

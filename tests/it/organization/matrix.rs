@@ -232,6 +232,9 @@ const ABOUT_THE_REST: &[Rule] = &[
     ("organization: keys there are", |c| c.role == "owner"),
     ("organization: private key", |c| c.with("manageUsers")),
     ("organization: connection", |c| c.with("manageScim")),
+    ("domains: list", |c| c.with("manageSso")),
+    ("domain: claim", |c| c.with("manageSso")),
+    ("domain: give up", |c| c.with("manageSso")),
 ];
 
 /// An organization with one of each thing; its founder has every right.
@@ -612,6 +615,27 @@ impl Stage {
             "organization: connection" => {
                 let path = format!("/api/organizations/connections/{}/2", self.organization.id);
                 client.get(&path).await
+            }
+            "domains: list" => client.get(&self.path("domain")).await,
+            "domain: claim" => {
+                let name = format!("{}.example", uuid::Uuid::new_v4().simple());
+                let made = client.post(&self.path("domain"), &json!({"domainName": name})).await;
+                if made.status == 200 {
+                    let path = self.path(&format!("domain/{}", id(&made.body)));
+                    self.owner.delete(&path).await.ok_empty();
+                }
+                made
+            }
+            "domain: give up" => {
+                let name = format!("{}.example", uuid::Uuid::new_v4().simple());
+                let body = json!({"domainName": name});
+                let made = self.owner.post(&self.path("domain"), &body).await.ok();
+                let path = self.path(&format!("domain/{}", id(&made)));
+                let answer = client.delete(&path).await;
+                if answer.status != 200 {
+                    self.owner.delete(&path).await.ok_empty();
+                }
+                answer
             }
             other => panic!("{other} is no question"),
         }

@@ -14,7 +14,10 @@ use commands::{
     organization::{OrganizationError, member::EndMembership},
     ports::TokenPurpose,
 };
-use domain::{id::UserId, organization::profile::Organization};
+use domain::{
+    id::{OrganizationId, UserId},
+    organization::profile::Organization,
+};
 use serde::Deserialize;
 use web::{Answer, Anyone, Body, Caller, Problem, Routes};
 
@@ -27,7 +30,31 @@ pub fn routes() -> Routes<WriteApi> {
         .post("/accounts/delete-recover-token", delete_by_link)
 }
 
+/// Why an account is kept that an organization claims.
+const CLAIMED: &str =
+    "Cannot delete accounts owned by an organization. Contact your organization administrator for additional details.";
+
 async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Proven) -> Answer<()> {
+    app.check_unclaimed(user, CLAIMED).await?;
+    end_memberships(app, context, user, None).await?;
+    let devices = app.directory.devices_of(user).await?;
+    let command = DeleteAccount { user, proven, devices };
+    let done = app.executor.transact(context, &command).await?;
+    app.settle(done.position).await?;
+    app.end_sessions(user).await;
+    Ok(())
+}
+
+/// Ends what somebody is in organizations, but for one: before the account is deleted.
+///
+/// # Errors
+/// 400, with nothing ended, if an organization would be left without an owner.
+pub(crate) async fn end_memberships(
+    app: &WriteApi,
+    context: &Context,
+    user: UserId,
+    but: Option<OrganizationId>,
+) -> Answer<()> {
     let memberships = app.read.memberships_of(user).await?;
     // an organization is not left without an owner: then the account stays, and everything it is in
     for (membership, row, _) in &memberships {
@@ -40,6 +67,9 @@ async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Prov
         }
     }
     for (membership, row, _) in memberships {
+        if Some(row.organization) == but {
+            continue;
+        }
         let ending = EndMembership {
             organization: row.organization,
             membership,
@@ -54,11 +84,6 @@ async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Prov
         let done = app.executor.transact(&context, &ending).await?;
         app.settle(done.position).await?;
     }
-    let devices = app.directory.devices_of(user).await?;
-    let command = DeleteAccount { user, proven, devices };
-    let done = app.executor.transact(context, &command).await?;
-    app.settle(done.position).await?;
-    app.end_sessions(user).await;
     Ok(())
 }
 

@@ -57,6 +57,7 @@ async fn request_change(
         .prove(&caller, &user, secret, Accept::Password, invalid_password)
         .await?;
     app.account.count(limit::MAIL_TO, email.as_str()).await?;
+    check_domain(&app, &caller, &email).await?;
     let command = RequestEmailChange {
         user: caller.id,
         proven,
@@ -101,6 +102,7 @@ async fn change(caller: Caller, State(app): State<WriteApi>, Body(request): Body
         .prove(&caller, &user, secret, Accept::Password, incorrect_password)
         .await?;
     check_code(&app, &caller, &user, &email, &code).await?;
+    check_domain(&app, &caller, &email).await?;
     let command = ChangeEmail {
         user: caller.id,
         proven,
@@ -118,6 +120,17 @@ async fn change(caller: Caller, State(app): State<WriteApi>, Body(request): Body
     app.settle(done.position).await?;
     app.end_sessions(caller.id).await;
     Ok(())
+}
+
+/// That a claimed account stays claimed, and nobody takes an address that is for people of an organization.
+async fn check_domain(app: &WriteApi, caller: &Caller, email: &str) -> Answer<()> {
+    match app.claimant(caller.id).await? {
+        Some((_, organization)) if !organization.claims(email) => Err(Problem::bad_request(
+            "Your new email must match your organization domain.",
+        )),
+        Some(_) => Ok(()),
+        None => app.check_claimed(email).await,
+    }
 }
 
 /// The code that went to the new address.

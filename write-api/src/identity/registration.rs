@@ -63,6 +63,7 @@ async fn begin(anyone: Anyone, State(app): State<WriteApi>, Body(request): Body<
         return Err(closed());
     }
     ports.count(limit::MAIL_FROM, limit::from(anyone.ip)).await?;
+    app.check_claimed(email.as_str()).await?;
     let command = RequestRegistration {
         address: ports.addresses.id(&email),
         who: Applicant { email, name },
@@ -163,6 +164,7 @@ async fn register(
         return Err(closed());
     }
     ports.count(limit::REGISTER_FROM, limit::from(anyone.ip)).await?;
+    app.check_claimed(&account.email).await?;
     let user = UserId(app.executor.new_id());
     let command = Register {
         user,

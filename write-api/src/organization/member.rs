@@ -6,11 +6,19 @@ mod recovery;
 pub(crate) mod rules;
 
 use super::access::{Selection, collections, role};
-use crate::{WriteApi, account::check::Checks};
+use crate::{
+    WriteApi,
+    account::{check::Checks, delete::end_memberships},
+};
 use axum::extract::State;
 use commands::{
-    organization::member::{
-        Access, ChangeMember, ConfirmMember, EndMembership, InviteAgain, RestoreMember, RevokeMember,
+    execute::{ExecuteError, Transaction, Unit},
+    organization::{
+        OrganizationError,
+        member::{
+            Access, ChangeMember, ConfirmMember, DeleteClaimedAccount, EndMembership, InviteAgain, RestoreMember,
+            RevokeMember,
+        },
     },
     ports::About,
 };
@@ -37,6 +45,8 @@ pub fn routes() -> Routes<WriteApi> {
         .put("/organizations/{id}/users/{member}/restore", restore)
         .patch("/organizations/{id}/users/{member}/restore", restore)
         .put("/organizations/{id}/users/{member}/restore/vnext", restore)
+        .delete("/organizations/{id}/users/{member}/delete-account", delete_account)
+        .post("/organizations/{id}/users/{member}/delete-account", delete_account)
         .post("/organizations/{id}/leave", leave)
         .merge(join::routes())
         .merge(recovery::routes())
@@ -192,11 +202,73 @@ async fn remove(caller: Caller, State(app): State<WriteApi>, ids: PathIds<Organi
     end_one(&app, &caller, ids.0, ids.1).await
 }
 
+async fn delete_account_of(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    membership: MembershipId,
+) -> Answer<()> {
+    let by = app.standing(caller, organization, About::Role).await?;
+    let row = shared::membership(app.read.fresh(caller.id).await?, membership)
+        .await
+        .map_err(unavailable)?;
+    let row = row.filter(|row| row.organization == organization);
+    let row = row.ok_or_else(Problem::not_found)?;
+    let devices = match row.user {
+        Some(user) => app.directory.devices_of(user).await?,
+        None => vec![],
+    };
+    let command = DeleteClaimedAccount {
+        by,
+        membership,
+        devices,
+    };
+    let context = app.context_in(caller, organization);
+    app.executor.transact(&context, &Check(&command)).await?;
+    if let Some(user) = row.user {
+        end_memberships(app, &context, user, Some(organization)).await?;
+    }
+    app.change_in(caller, organization, &command).await?;
+    if let Some(user) = row.user {
+        app.end_sessions(user).await;
+    }
+    Ok(())
+}
+
+/// Whether an account may be deleted, before anything of it ends.
+struct Check<'c>(&'c DeleteClaimedAccount);
+
+impl Transaction for Check<'_> {
+    type Output = ();
+    type Error = OrganizationError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<OrganizationError>> {
+        self.0.check(unit).await
+    }
+}
+
+/// `DELETE /organizations/{id}/users/{member}/delete-account`, and `POST` for older clients: of a member whom the organization
+/// claims.
+async fn delete_account(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, MembershipId>,
+) -> Answer<()> {
+    delete_account_of(&app, &caller, ids.0, ids.1).await
+}
+
 /// `POST /organizations/{id}/leave`: whoever has a membership, even one that was never confirmed.
 async fn leave(caller: Caller, State(app): State<WriteApi>, id: PathId<OrganizationId>) -> Answer<()> {
     let memberships = app.read.memberships_of(caller.id).await?;
     let mine = memberships.iter().find(|(_, row, _)| row.organization == id.0);
     let (membership, ..) = mine.ok_or_else(Problem::not_found)?;
+    let claimant = app.claimant(caller.id).await?;
+    if claimant.is_some_and(|(organization, _)| organization == id.0) {
+        return Err(Problem::bad_request(
+            "Claimed user account cannot leave claiming organization. Contact your organization administrator for additional \
+             details.",
+        ));
+    }
     let command = EndMembership {
         organization: id.0,
         membership: *membership,

@@ -44,6 +44,11 @@ async fn purge(
     if let Some(organization) = query.organization_id {
         return purge_organization(&app, &caller, OrganizationId(organization)).await;
     }
+    app.check_unclaimed(
+        caller.id,
+        "Cannot purge accounts owned by an organization. Contact your organization administrator for additional details.",
+    )
+    .await?;
     let command = PurgeVault {
         by: caller.id,
         ciphers: app.directory.ciphers_of(caller.id).await?,

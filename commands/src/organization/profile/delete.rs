@@ -1,6 +1,6 @@
 use crate::{
     execute::{Transaction, Unit},
-    organization::{OrganizationError, Stop, must, refuse},
+    organization::{OrganizationError, Stop, claim::release, must, refuse},
 };
 use domain::{
     id::{MembershipId, PlaceId},
@@ -29,9 +29,10 @@ impl Transaction for DeleteOrganization {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         let organization = self.by.organization;
         let loaded = unit.load::<Organization>(organization).await?;
-        if loaded.state.live().is_none() {
+        let Some(live) = loaded.state.live() else {
             return refuse(OrganizationError::NotFound);
-        }
+        };
+        let claims: Vec<_> = live.domains.values().cloned().collect();
         must(self.by.is_owner(), OrganizationError::Forbidden)?;
         // memberships end before the organization does: so each of them is known when the read models hear of it
         let (mut places, mut begun) = (Vec::new(), false);
@@ -68,6 +69,6 @@ impl Transaction for DeleteOrganization {
         } else {
             unit.append(loaded, deleted);
         }
-        Ok(())
+        release(unit, organization, &claims).await
     }
 }

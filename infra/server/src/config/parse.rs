@@ -32,6 +32,13 @@ pub fn bind(text: &str) -> Parsed<Option<SocketAddr>> {
         .map_err(|_| format!("`{text}` is not an IP address with a port, as 127.0.0.1:8443"))
 }
 
+/// The address of a DNS server, with a port if it is another one than 53.
+pub fn resolver(text: &str) -> Parsed<SocketAddr> {
+    let alone = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let address = alone.map(|ip| (ip, 53).into()).or_else(|_| text.parse());
+    address.map_err(|_| format!("`{text}` is not an IP address, as 192.0.2.53 or 192.0.2.53:5353"))
+}
+
 /// Where services listen one by one.
 pub fn service_ports(text: &str) -> Parsed<ServicePorts> {
     // An address first: `0` and `1` are no addresses for this parser.

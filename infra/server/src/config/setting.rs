@@ -69,6 +69,7 @@ pub const EVENT_STORE_URL: &str = "ANNALOCK_EVENT_STORE_URL";
 pub const REDIS_URL: &str = "ANNALOCK_REDIS_URL";
 pub const BLOB_URL: &str = "ANNALOCK_BLOB_URL";
 pub const SMTP_URL: &str = "ANNALOCK_SMTP_URL";
+pub const DNS_RESOLVER: &str = "ANNALOCK_DNS_RESOLVER";
 pub const SIGNUPS: &str = "ANNALOCK_SIGNUPS";
 pub const SIGNUPS_VERIFY: &str = "ANNALOCK_SIGNUPS_VERIFY";
 pub const RATE_LIMITS: &str = "ANNALOCK_RATE_LIMITS";
@@ -168,6 +169,11 @@ pub const SETTINGS: &[Setting] = &[
         SMTP_URL,
         "mails become files in `outbox` in the data folder",
         "`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`",
+    ),
+    plain(
+        DNS_RESOLVER,
+        "those of `/etc/resolv.conf`",
+        "address of the DNS server that is asked for TXT records of claimed domains: `192.0.2.53`, `[2001:db8::53]:5353`",
     ),
     plain(
         SIGNUPS,

@@ -1,6 +1,6 @@
 //! The same for many members at once: a loop of single ones, each with its own outcome.
 
-use super::{confirm_one, end_one, invite_one_again, restore_one, revoke_one};
+use super::{confirm_one, delete_account_of, end_one, invite_one_again, restore_one, revoke_one};
 use crate::{WriteApi, account::check::Checks, organization::profile::sealed_name};
 use axum::{Json, extract::State};
 use commands::ports::About;
@@ -19,6 +19,8 @@ pub(super) fn routes() -> Routes<WriteApi> {
         .post("/organizations/{id}/users/confirm", confirm)
         .delete("/organizations/{id}/users", remove)
         .post("/organizations/{id}/users/remove", remove)
+        .delete("/organizations/{id}/users/delete-account", delete_accounts)
+        .post("/organizations/{id}/users/delete-account", delete_accounts)
         .put("/organizations/{id}/users/revoke", revoke)
         .patch("/organizations/{id}/users/revoke", revoke)
         .put("/organizations/{id}/users/restore", restore)
@@ -95,6 +97,11 @@ each!(
     /// `DELETE /organizations/{id}/users`, and `POST …/remove` for older clients.
     remove,
     end_one
+);
+each!(
+    /// `DELETE /organizations/{id}/users/delete-account`, and `POST` for older clients.
+    delete_accounts,
+    delete_account_of
 );
 each!(
     /// `PUT /organizations/{id}/users/revoke`, and `PATCH` for older clients.
