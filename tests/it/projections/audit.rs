@@ -182,12 +182,14 @@ async fn holding_an_address_is_told_by_the_account_and_not_twice() {
     assert_eq!(names, ["UserRegistered"]);
 }
 
-/// Told by the events of others: who holds an address, who has a place in an organization, which sessions are over.
-const SILENT: [&str; 5] = [
+/// Told by the events of others: who holds an address or a domain, who has a place in an organization, which sessions are over.
+const SILENT: [&str; 7] = [
     "EmailAddressHeld",
     "EmailAddressReleased",
     "MemberPlaceTaken",
     "MemberPlaceFreed",
+    "DomainNameHeld",
+    "DomainNameReleased",
     "SessionsFenced",
 ];
 

@@ -4,7 +4,7 @@ use domain::{
     event::{Counts, Revision, StreamName},
     id::CommandId,
     meta::organizations_in,
-    organization::place::Place,
+    organization::{claim::HeldName, place::Place},
 };
 use std::{collections::BTreeSet, path::Path};
 
@@ -70,5 +70,6 @@ fn an_event_has_records_in_the_logs_of_the_organizations_its_metadata_names_and_
     compare::<Group>();
     compare::<GroupPlace>();
     compare::<Place>();
+    compare::<HeldName>();
     compare::<Policy>();
 }
