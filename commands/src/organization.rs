@@ -9,6 +9,7 @@ pub mod group;
 pub mod member;
 pub mod policy;
 pub mod profile;
+pub mod task;
 
 use crate::account::AccountError;
 use crate::execute::{ExecuteError, LoadError, Unit};

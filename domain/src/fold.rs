@@ -20,6 +20,7 @@ use crate::{
         place::Place,
         policy::Policy,
         profile::Organization,
+        task::Task,
     },
     registry::CATEGORIES,
     vault::{cipher::Cipher, filing::Filing, folder::Folder},
@@ -171,6 +172,7 @@ fn a_fold_that_changed_has_another_name() {
         named::<Group>(),
         named::<GroupPlace>(),
         named::<Policy>(),
+        named::<Task>(),
     ];
     let stated: Vec<_> = CATEGORIES.iter().map(|c| (c.name, c.fold.to_owned())).collect();
     assert_eq!(

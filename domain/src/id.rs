@@ -52,6 +52,8 @@ ids! {
     GroupPlaceId,
     /// A policy: [`PolicyId::of`] the organization and the kind.
     PolicyId,
+    /// A security task.
+    TaskId,
     /// A domain as one organization claims it: [`DomainId::of`] both.
     DomainId,
     /// The name of a domain, which only one organization can hold: [`DomainNameId::of`] the name.

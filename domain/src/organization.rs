@@ -15,3 +15,4 @@ pub mod place;
 pub mod policy;
 pub mod profile;
 pub mod role;
+pub mod task;

@@ -14,6 +14,7 @@ use crate::{
         place::Place,
         policy::Policy,
         profile::Organization,
+        task::Task,
     },
     vault::{cipher::Cipher, filing::Filing, folder::Folder},
 };
@@ -62,6 +63,7 @@ pub const CATEGORIES: &[Category] = &[
     category::<Group>(),
     category::<GroupPlace>(),
     category::<Policy>(),
+    category::<Task>(),
 ];
 
 /// The name of a category as the program's own text, so that reading an event allocates none for it.

@@ -123,3 +123,13 @@ create table filing (
     favorite boolean not null,
     archived_at bigint
 );
+create table security_task (
+    task_id uuid primary key,
+    organization_id uuid not null,
+    cipher_id uuid not null,
+    -- SecurityTaskType of the API catalogue
+    kind smallint not null,
+    completed boolean not null,
+    created_at bigint not null,
+    revised_at bigint not null
+);

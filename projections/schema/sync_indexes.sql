@@ -17,3 +17,5 @@ create index group_member_membership on group_member (membership_id);
 create index policy_organization on policy (organization_id);
 create index filing_user on filing (user_id);
 create index filing_cipher on filing (cipher_id);
+create index security_task_organization on security_task (organization_id);
+create index security_task_cipher on security_task (cipher_id);

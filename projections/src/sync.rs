@@ -13,6 +13,7 @@ pub mod policy;
 pub mod read;
 pub mod revision;
 pub mod shared;
+pub mod task;
 
 use crate::{
     ahead::{Ahead, Reading},
@@ -39,6 +40,7 @@ use domain::{
         membership::{Membership, MembershipEvent},
         policy::{Policy, PolicyEvent},
         profile::{Organization, OrganizationEvent},
+        task::{Task, TaskEvent},
     },
     vault::{
         cipher::{Cipher, CipherEvent},
@@ -55,6 +57,7 @@ use policy::Policies;
 use revision::{Revision, Revisions};
 use sqlx::PgConnection;
 use std::sync::Arc;
+use task::Tasks;
 use uuid::Uuid;
 
 /// What a batch changed.
@@ -87,6 +90,7 @@ pub(crate) enum Event {
     GroupPlace(GroupPlaceEvent),
     Policy(PolicyEvent),
     Filing(FilingEvent),
+    Task(TaskEvent),
 }
 
 /// The rows events touch, table by table. A new table is a field here, a line in `new`, `take`, `save` and `loaded`, and
@@ -104,6 +108,7 @@ pub(crate) struct Touched {
     places: Rows<GroupPlaces>,
     policies: Rows<Policies>,
     filings: Rows<Filings>,
+    tasks: Rows<Tasks>,
     revisions: Revisions,
     members: Vec<UserId>,
     rights: bool,
@@ -126,6 +131,7 @@ impl Work for Touched {
             places: Rows::new(empty),
             policies: Rows::new(empty),
             filings: Rows::new(empty),
+            tasks: Rows::new(empty),
             revisions: Revisions::default(),
             members: Vec::new(),
             rights: false,
@@ -150,6 +156,7 @@ impl Work for Touched {
             GroupPlace::CATEGORY => Event::GroupPlace(of::<GroupPlace>(stored)?),
             Policy::CATEGORY => Event::Policy(of::<Policy>(stored)?),
             Filing::CATEGORY => Event::Filing(of::<Filing>(stored)?),
+            Task::CATEGORY => Event::Task(of::<Task>(stored)?),
             _ => return Ok(None),
         }))
     }
@@ -205,6 +212,7 @@ impl Work for Touched {
         self.places.save(connection).await?;
         self.policies.save(connection).await?;
         self.filings.save(connection).await?;
+        self.tasks.save(connection).await?;
         let rights = std::mem::take(&mut self.rights);
         Ok(Changes { sync, rights })
     }
@@ -213,7 +221,7 @@ impl Work for Touched {
         let own = self.accounts.loaded() + self.ciphers.loaded() + self.folders.loaded() + self.devices.loaded();
         let access = self.grants.loaded() + self.groups.loaded() + self.places.loaded() + self.policies.loaded();
         let shared = self.organizations.loaded() + self.memberships.loaded() + self.collections.loaded();
-        own + access + shared + self.filings.loaded()
+        own + access + shared + self.filings.loaded() + self.tasks.loaded()
     }
 }
 
@@ -226,7 +234,7 @@ fn is_about_rights(event: &Event) -> bool {
             C::Created { .. } | C::Updated { .. } | C::Filed { .. } | C::Archived { .. } | C::Unarchived { .. }
         ),
         Event::Device(event) => matches!(event, DeviceEvent::Removed { .. }),
-        Event::Folder(_) | Event::Activity(_) | Event::Filing(_) => false,
+        Event::Folder(_) | Event::Activity(_) | Event::Filing(_) | Event::Task(_) => false,
         Event::User(_)
         | Event::Organization(_)
         | Event::Membership(_)
@@ -262,6 +270,7 @@ impl Touched {
                 }
                 if now.is_none() && before.is_some_and(|holder| matches!(holder, Holder::Organization(_))) {
                     self.filings.sweep(key);
+                    self.tasks.sweep(key);
                 }
             }
             Event::Folder(event) => {
@@ -315,7 +324,8 @@ impl Touched {
             groups: Group,
             places: GroupPlace,
             policies: Policy,
-            filings: Filing
+            filings: Filing,
+            tasks: Task
         );
         Ok(())
     }
@@ -376,6 +386,8 @@ impl Touched {
                 let FilingEvent::Filed { user, .. } = *event;
                 self.revisions.note(Holder::Person(user), position, event.at());
             }
+            // no part of what is synced
+            Event::Task(event) => self.tasks.evolve(key, |row| task::evolve(row, event)),
             Event::User(_) | Event::Cipher(_) | Event::Folder(_) | Event::Device(_) | Event::Activity(_) => {}
         }
     }
@@ -389,6 +401,7 @@ impl Touched {
         self.groups.sweep(organization);
         self.places.sweep(organization);
         self.policies.sweep(organization);
+        self.tasks.sweep(organization);
         self.revisions.sweep(Holder::Organization(OrganizationId(organization)));
     }
 }
@@ -422,6 +435,7 @@ impl SyncProjector {
         ("group_member", "place_id"),
         ("policy", "policy_id"),
         ("filing", "filing_id"),
+        ("security_task", "task_id"),
     ];
 }
 
@@ -432,7 +446,7 @@ impl Projector for SyncProjector {
     }
 
     fn version(&self) -> i32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
@@ -462,6 +476,7 @@ impl Projector for SyncProjector {
             GroupPlace::CATEGORY,
             Policy::CATEGORY,
             Filing::CATEGORY,
+            Task::CATEGORY,
         ]
         .contains(&category)
     }

@@ -12,7 +12,7 @@ use domain::id::UserId;
 use projections::sync::{account::AccountView, read};
 use serde::Deserialize;
 use serde_json::Value;
-use web::{Answer, Caller, List, Problem, Routes};
+use web::{Answer, Caller, Problem, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {
@@ -21,7 +21,6 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/accounts/profile", profile)
         .get("/accounts/keys", keys)
         .get("/accounts/key-management/key-rotation-data", key_rotation_data)
-        .get("/tasks", tasks)
         .get("/settings/domains", domains)
         .get("/users/{id}/public-key", public_key)
         .get("/users/{id}/keys", public_keys)
@@ -83,18 +82,6 @@ async fn keys(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Value>>
 async fn key_rotation_data(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<Value>> {
     let memberships = api.memberships_of(caller.id).await?;
     Ok(Json(wire::key_rotation_data(&memberships)))
-}
-
-/// What `GET /tasks` may ask for.
-#[derive(Debug, Deserialize)]
-struct TaskQuery {
-    #[serde(rename = "status")]
-    _status: Option<u8>,
-}
-
-/// `GET /tasks`: security tasks come with organizations.
-async fn tasks(_: Caller, _: Query<TaskQuery>) -> Json<List<Value>> {
-    Json(List::of(vec![]))
 }
 
 /// What `GET /settings/domains` may ask for.

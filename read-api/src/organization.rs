@@ -6,6 +6,7 @@ pub mod group;
 pub mod item;
 pub mod member;
 pub mod policy;
+pub mod task;
 pub mod wire;
 
 use crate::{ReadApi, unavailable};
@@ -37,6 +38,7 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/accounts/organizations", list)
         .merge(collection::routes())
         .merge(claim::routes())
+        .merge(task::routes())
         .merge(group::routes())
         .merge(item::routes())
         .merge(member::routes())

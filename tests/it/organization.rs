@@ -15,6 +15,7 @@ mod raise;
 mod recovery;
 mod scale;
 mod stranger;
+mod task;
 
 use serde_json::{Value, json};
 use tests::client::organization::Organization;

@@ -8,6 +8,7 @@ pub mod group;
 pub mod member;
 pub mod policy;
 pub mod profile;
+pub mod task;
 
 use crate::WriteApi;
 use commands::{
@@ -24,6 +25,7 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(member::routes())
         .merge(collection::routes())
         .merge(claim::routes())
+        .merge(task::routes())
         .merge(group::routes())
         .merge(policy::routes())
 }

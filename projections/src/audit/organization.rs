@@ -11,6 +11,7 @@ use domain::{
         membership::{Ending, MembershipEvent, RevocationReason},
         policy::PolicyEvent,
         profile::{CollectionSettings, OrganizationEvent},
+        task::TaskEvent,
     },
 };
 use serde_json::{Value, json};
@@ -229,5 +230,22 @@ pub(super) fn policy(id: Uuid, event: &PolicyEvent) -> Said {
         organization: Some(*organization),
         policy: Some(PolicyId(id)),
         ..said(Some(1700), event, ("policyId", id), detail)
+    }
+}
+
+pub(super) fn task(id: Uuid, event: &TaskEvent) -> Said {
+    let (organization, cipher, detail) = match event {
+        TaskEvent::Created {
+            organization,
+            kind,
+            cipher,
+            ..
+        } => (Some(*organization), Some(*cipher), json!({ "taskType": kind })),
+        TaskEvent::Completed { .. } => (None, None, json!({})),
+    };
+    Said {
+        organization,
+        cipher,
+        ..said(None, event, ("taskId", id), detail)
     }
 }

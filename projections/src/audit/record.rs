@@ -18,6 +18,7 @@ use domain::{
         membership::Membership,
         policy::Policy,
         profile::Organization,
+        task::Task,
     },
     time::Timestamp,
     vault::{
@@ -168,6 +169,7 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
         Grant::CATEGORY => organization::grant(id, &decode::<Grant>(stored)?),
         Group::CATEGORY => organization::group(id, &decode::<Group>(stored)?),
         GroupPlace::CATEGORY => organization::place(id, &decode::<GroupPlace>(stored)?),
+        Task::CATEGORY => organization::task(id, &decode::<Task>(stored)?),
         Policy::CATEGORY => organization::policy(id, &decode::<Policy>(stored)?),
         EmailAddress::CATEGORY => match address(&decode::<EmailAddress>(stored)?) {
             Some(said) => said,

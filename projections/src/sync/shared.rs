@@ -10,10 +10,11 @@ use super::{
     organization::{OrganizationView, Organizations, read_view},
     policy::{Policies, PolicyRow},
     read::select,
+    task::{TaskRow, Tasks},
 };
 use crate::table::Table;
 use domain::{
-    id::{CipherId, CollectionId, FilingId, GroupId, MembershipId, OrganizationId, UserId},
+    id::{CipherId, CollectionId, FilingId, GroupId, MembershipId, OrganizationId, TaskId, UserId},
     organization::{
         access::Standing,
         grant::{Grantee, Rights},
@@ -266,6 +267,43 @@ pub async fn policies_of(
         "where organization_id = any($1) order by organization_id, kind",
     ));
     all::<Policies>(connection, statement.bind(ids)).await
+}
+
+/// The security tasks of an organization, oldest first.
+pub async fn tasks_of(
+    connection: impl PgExecutor<'_>,
+    organization: OrganizationId,
+) -> Result<Vec<(TaskId, TaskRow)>, sqlx::Error> {
+    let statement = sqlx::query(select::<Tasks>(
+        "where organization_id = $1 order by created_at, task_id",
+    ));
+    let rows = all::<Tasks>(connection, statement.bind(organization.0)).await?;
+    Ok(rows.into_iter().map(|(id, row)| (TaskId(id), row)).collect())
+}
+
+/// The security tasks of all organizations that a person is confirmed in, oldest first, each with the collections its item is in.
+/// Those about items in the trash are left out.
+pub async fn tasks_for(
+    connection: impl PgExecutor<'_>,
+    user: UserId,
+) -> Result<Vec<(TaskId, TaskRow, Vec<CollectionId>)>, sqlx::Error> {
+    let names = Tasks::SHAPE.columns.iter().map(|(name, _)| format!("t.{name}"));
+    let statement = format!(
+        "select {}, c.collections from read.membership m join read.security_task t using (organization_id)
+         join read.cipher c using (cipher_id) where m.user_id = $1 and m.active and c.deleted_at is null
+         order by t.created_at, t.task_id",
+        names.collect::<Vec<_>>().join(", ")
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(user.0)
+        .fetch_all(connection)
+        .await?;
+    let read = |row: &PgRow| {
+        let (id, task) = Tasks::read(row)?;
+        let collections = read_ids(row.try_get(Tasks::SHAPE.columns.len())?);
+        Ok((TaskId(id), task, collections.map(CollectionId).collect()))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// How a person files items of organizations.

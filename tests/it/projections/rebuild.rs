@@ -242,7 +242,8 @@ async fn a_comparison_names_the_key_of_a_row_that_was_changed_by_hand() {
             same("member_group"),
             same("group_member"),
             same("policy"),
-            same("filing")
+            same("filing"),
+            same("security_task"),
         ]
     );
     assert_eq!(

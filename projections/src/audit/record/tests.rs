@@ -72,4 +72,5 @@ fn an_event_has_records_in_the_logs_of_the_organizations_its_metadata_names_and_
     compare::<Place>();
     compare::<HeldName>();
     compare::<Policy>();
+    compare::<Task>();
 }
