@@ -24,7 +24,7 @@ use tests::client::{Account, Client};
 use tests::server::Server;
 
 /// The token of the link that invites `email`: where there is no mail server, the log shows it.
-async fn invitation(server: &Server, email: &str) -> String {
+pub async fn invitation(server: &Server, email: &str) -> String {
     let named = format!(
         "email={}&",
         email.replace('-', "%2D").replace('.', "%2E").replace('@', "%40")

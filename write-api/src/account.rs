@@ -16,7 +16,7 @@ pub mod rotation;
 pub mod secret;
 pub mod unlock;
 
-pub use ports::{AccountPorts, Signups};
+pub use ports::{AccountPorts, Founders, Signups};
 
 use crate::WriteApi;
 use commands::{

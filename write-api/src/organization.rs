@@ -8,6 +8,7 @@ pub mod group;
 pub mod member;
 pub mod policy;
 pub mod profile;
+pub mod sponsorship;
 pub mod task;
 
 use crate::WriteApi;
@@ -26,6 +27,7 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(collection::routes())
         .merge(claim::routes())
         .merge(task::routes())
+        .merge(sponsorship::routes())
         .merge(group::routes())
         .merge(policy::routes())
 }

@@ -167,10 +167,14 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, [live, log]: [&Arc<Live>; 2
             &*keys.secret("refresh")?,
         )),
         limiter(config, shared),
-        WhoMayRegister {
-            open,
-            verify: config.signups_verify,
-        },
+        (
+            WhoMayRegister {
+                open,
+                invited: config.signups != Signups::Closed,
+                verify: config.signups_verify,
+            },
+            config.founders.clone(),
+        ),
     );
     Ok(WriteApi {
         executor,

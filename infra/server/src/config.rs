@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 pub use telemetry::LogFormat;
 use url::Url;
+use write_api::account::Founders;
 
 /// A setting that cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -119,6 +120,7 @@ pub struct Config {
     pub dns_resolver: Option<SocketAddr>,
     pub signups: Signups,
     pub signups_verify: bool,
+    pub founders: Founders,
     pub rate_limits: bool,
     /// How long tables are kept that a rebuild replaced.
     pub rebuild_grace: Duration,
@@ -337,6 +339,9 @@ fn build(
             .unwrap_or(smtp_url.is_some()),
         smtp_url,
         dns_resolver: read.get(setting::DNS_RESOLVER, parse::resolver),
+        founders: read
+            .get(setting::FOUNDERS, parse::founders)
+            .unwrap_or(Founders::Anybody),
         signups: read.get(setting::SIGNUPS, parse::signups).unwrap_or(Signups::Open),
         rate_limits: read.get(setting::RATE_LIMITS, parse::switch).unwrap_or(true),
         rebuild_grace: read

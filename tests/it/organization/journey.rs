@@ -7,7 +7,7 @@ use tests::crypto::SymmetricKey;
 use tests::server::Server;
 use tests::shape::assert_shape;
 
-use super::{accept, invite};
+use super::{accept, invite, join};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_share_an_item() {
@@ -102,4 +102,37 @@ async fn two_people_share_an_item() {
     anns.get(&format!("/api/ciphers/{item}"))
         .await
         .refused(404, "not found");
+}
+
+/// No server of one's own sponsors families: clients that ask are told so, in the shapes they know.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sponsored_here() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("sponsor").await;
+    let organization = anns.found(&ann, "Sponsor").await;
+    let (_, users, _) = join(server, &anns, &organization, "sponsored", 2, &[]).await;
+    let (_, strangers) = server.member("sponsor-stranger").await;
+    let path = |rest: &str| format!("/api/organization/sponsorship/{}{rest}", organization.id);
+    let status = users.get(&path("/sync-status")).await.ok();
+    assert!(status["lastSyncDate"].is_null(), "{status}");
+    assert_eq!(anns.get(&path("/sponsored")).await.ok()["data"], json!([]));
+    users.get(&path("/sponsored")).await.refused(403, "permission");
+    let offer = json!({"planSponsorshipType": 0, "sponsoredEmail": "a@example.org", "friendlyName": "a"});
+    let create = path("/families-for-enterprise");
+    users
+        .post(&create, &offer)
+        .await
+        .refused(400, "not available on this server");
+    for answer in [
+        strangers.get(&path("/sync-status")).await,
+        strangers.get(&path("/sponsored")).await,
+        strangers.post(&create, &offer).await,
+    ] {
+        answer.refused(404, "not found");
+    }
+    let token = users
+        .post("/api/organization/sponsorship/validate-token?token=x", &json!({}))
+        .await
+        .ok();
+    assert_eq!(token["isTokenValid"], false);
 }

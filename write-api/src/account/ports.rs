@@ -17,8 +17,29 @@ const BACKGROUND: usize = 64;
 pub struct Signups {
     /// Whether anybody may.
     pub open: bool,
+    /// Whether who holds an invitation into an organization may.
+    pub invited: bool,
     /// Whether the address must be proved by mail before.
     pub verify: bool,
+}
+
+/// Who may found organizations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Founders {
+    /// Whoever has an account.
+    Anybody,
+    /// Nobody but the owners of these addresses, normalised.
+    These(Vec<String>),
+}
+
+impl Founders {
+    /// Whether the owner of an address is one.
+    pub fn include(&self, email: &str) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::These(addresses) => addresses.iter().any(|address| address == email),
+        }
+    }
 }
 
 /// What routes about accounts work with.
@@ -38,6 +59,8 @@ pub struct AccountPorts {
     pub refusals: LoginRefusals,
     /// Who may register.
     pub signups: Signups,
+    /// Who may found organizations.
+    pub founders: Founders,
     /// Work that goes on after its request was answered: to be closed and waited for at the end.
     pub background: TaskTracker,
     /// Which refusals of organizations were noted lately.
@@ -53,7 +76,7 @@ impl AccountPorts {
         proofs: Arc<dyn Proofs>,
         sessions: Arc<dyn RefreshTokens>,
         limiter: Arc<dyn RateLimiter>,
-        signups: Signups,
+        (signups, founders): (Signups, Founders),
     ) -> Self {
         Self {
             passwords,
@@ -63,6 +86,7 @@ impl AccountPorts {
             limiter,
             refusals: LoginRefusals::new(),
             signups,
+            founders,
             background: TaskTracker::new(),
             noted: crate::event::refused::Noted::default(),
             room: Arc::new(Semaphore::new(BACKGROUND)),

@@ -18,15 +18,17 @@ use commands::{
         registration::{Register, RequestRegistration},
     },
     execute::ExecuteError,
+    organization::member::invitation,
 };
 use domain::{
     account::{
         address::Applicant,
         user::{Credentials, Profile},
     },
-    id::UserId,
+    id::{MembershipId, UserId},
+    organization::membership::{Membership, Stage},
 };
-use request::{FinishRequest, NewAccount, SingleStepRequest};
+use request::{Allowed, FinishRequest, NewAccount, SingleStepRequest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use web::{Answer, Anyone, Body, Problem, Routes};
@@ -130,12 +132,44 @@ async fn finish(
     State(app): State<WriteApi>,
     Body(request): Body<FinishRequest>,
 ) -> Answer<Json<Value>> {
-    let (account, token) = request.checked()?;
-    let who = proof::applicant_of(app.account.proofs.as_ref(), &token, app.executor.now())
-        .filter(|who| who.email == account.email)
-        .ok_or_else(|| Problem::bad_request("Invalid email verification token."))?;
-    register(&app, &anyone, account, who.name, true).await?;
+    let (account, allowed) = request.checked()?;
+    let signups = app.account.signups;
+    let name = match allowed {
+        Allowed::Mailed(token) => {
+            let who = proof::applicant_of(app.account.proofs.as_ref(), &token, app.executor.now());
+            let who = who.filter(|who| who.email == account.email);
+            let who = who.ok_or_else(|| Problem::bad_request("Invalid email verification token."))?;
+            if !signups.open {
+                return Err(closed());
+            }
+            who.name
+        }
+        Allowed::Invited(membership, token) => {
+            if !signups.invited {
+                return Err(closed());
+            }
+            app.account.count(limit::ASK_FROM, limit::from(anyone.ip)).await?;
+            check_invited(&app, &account.email, membership, &token).await?;
+            None
+        }
+    };
+    register(&app, &anyone, account, name, true).await?;
     Ok(Json(json!({ "object": "registerFinish" })))
+}
+
+/// That somebody holds an invitation of this address into an organization.
+async fn check_invited(app: &WriteApi, email: &str, membership: MembershipId, token: &str) -> Answer<()> {
+    let now = app.executor.now();
+    let invited = invitation::invited(app.account.proofs.as_ref(), membership, token, now);
+    let state = app.executor.state::<Membership>(membership).await?;
+    let good = invited.zip(state.live()).is_some_and(|(invited, live)| {
+        let waits = live.stage == Stage::Invited && !live.revoked && invited.0 >= live.invited.0;
+        waits && live.address == Some(app.account.addresses.id(email))
+    });
+    match good {
+        true => Ok(()),
+        false => Err(Problem::bad_request("Invalid organization invite token.")),
+    }
 }
 
 /// `POST /accounts/register`: the single step of clients before 2025, where addresses are not verified.
@@ -145,6 +179,9 @@ async fn single_step(
     Body(request): Body<SingleStepRequest>,
 ) -> Answer<Json<Value>> {
     let (account, name) = request.checked()?;
+    if !app.account.signups.open {
+        return Err(closed());
+    }
     if app.account.signups.verify {
         return Err(Problem::field("", "No valid registration token provided"));
     }
@@ -160,9 +197,6 @@ async fn register(
     email_verified: bool,
 ) -> Answer<()> {
     let ports = &app.account;
-    if !ports.signups.open {
-        return Err(closed());
-    }
     ports.count(limit::REGISTER_FROM, limit::from(anyone.ip)).await?;
     app.check_claimed(&account.email).await?;
     let user = UserId(app.executor.new_id());

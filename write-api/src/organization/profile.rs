@@ -118,6 +118,12 @@ async fn found(caller: Caller, State(app): State<WriteApi>, Body(request): Body<
     let Some(key) = key else {
         return Err(Problem::field("Key", "The Key field is required."));
     };
+    let account = app.owner(&caller).await?;
+    if !app.account.founders.include(&account.email) {
+        return Err(Problem::bad_request(
+            "Creating organizations has been disabled by the system administrator.",
+        ));
+    }
     let elsewhere = Rules::default();
     if elsewhere
         .forbids(&app, caller.id, caller.id, Role::Owner)

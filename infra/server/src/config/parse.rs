@@ -2,9 +2,11 @@
 
 use super::cidr::Cidr;
 use super::{LogFormat, ServicePorts, Signups};
+use domain::account::address::normalise;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use url::Url;
+use write_api::account::Founders;
 
 type Parsed<T> = Result<T, String>;
 
@@ -87,6 +89,23 @@ pub fn signups(text: &str) -> Parsed<Signups> {
         "invited" => Ok(Signups::Invited),
         "closed" => Ok(Signups::Closed),
         _ => Err(format!("`{text}` is none of open, invited, closed")),
+    }
+}
+
+/// Who may found organizations.
+pub fn founders(text: &str) -> Parsed<Founders> {
+    match text {
+        "open" => Ok(Founders::Anybody),
+        "off" => Ok(Founders::These(Vec::new())),
+        addresses => {
+            let address =
+                |text: &str| normalise(text).ok_or_else(|| format!("`{text}` is neither open nor off nor an address"));
+            addresses
+                .split(',')
+                .map(address)
+                .collect::<Result<_, _>>()
+                .map(Founders::These)
+        }
     }
 }
 

@@ -71,6 +71,7 @@ pub const BLOB_URL: &str = "ANNALOCK_BLOB_URL";
 pub const SMTP_URL: &str = "ANNALOCK_SMTP_URL";
 pub const DNS_RESOLVER: &str = "ANNALOCK_DNS_RESOLVER";
 pub const SIGNUPS: &str = "ANNALOCK_SIGNUPS";
+pub const FOUNDERS: &str = "ANNALOCK_ORGANIZATIONS";
 pub const SIGNUPS_VERIFY: &str = "ANNALOCK_SIGNUPS_VERIFY";
 pub const RATE_LIMITS: &str = "ANNALOCK_RATE_LIMITS";
 pub const REBUILD_GRACE: &str = "ANNALOCK_REBUILD_GRACE";
@@ -178,12 +179,17 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         SIGNUPS,
         "`open`",
-        "who may register: `open`, `invited` (who has an invitation), `closed`",
+        "who may register: `open`, `invited` (who has an invitation into an organization), `closed`",
     ),
     plain(
         SIGNUPS_VERIFY,
         "`on` with SMTP, else `off`",
         "whether a mail address must be proved before an account is made",
+    ),
+    plain(
+        FOUNDERS,
+        "`open`",
+        "who may found organizations: `open` (whoever has an account), `off`, or mail addresses with commas",
     ),
     plain(RATE_LIMITS, "`on`", "`off` for load tests"),
     plain(

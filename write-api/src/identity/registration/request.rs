@@ -7,7 +7,10 @@ use crate::account::{
     unlock::{AuthenticationData, UnlockData, agreed, checked_kdf},
 };
 use commands::account::keys::AccountKeys;
-use domain::crypto::{EncString, Kdf};
+use domain::{
+    crypto::{EncString, Kdf},
+    id::MembershipId,
+};
 use serde::Deserialize;
 use web::{Answer, Problem};
 
@@ -55,6 +58,8 @@ impl FlatKeys {
 pub struct FinishRequest {
     email: Option<String>,
     email_verification_token: Option<String>,
+    org_invite_token: Option<String>,
+    organization_user_id: Option<String>,
     master_password_authentication: Option<AuthenticationData>,
     master_password_unlock: Option<UnlockData>,
     master_password_hash: Option<String>,
@@ -76,20 +81,36 @@ struct Password {
     key_id: Option<String>,
 }
 
+/// What allows somebody to make an account.
+#[derive(Debug)]
+pub enum Allowed {
+    /// The token of a mail to the address.
+    Mailed(String),
+    /// An invitation into an organization: the membership, and the token of its link.
+    Invited(MembershipId, String),
+}
+
 impl FinishRequest {
-    /// The account, and the token that allows it.
+    /// The account, and what allows it.
     ///
     /// # Errors
     /// 400 that names what is wrong.
-    pub fn checked(mut self) -> Answer<(NewAccount, String)> {
+    pub fn checked(mut self) -> Answer<(NewAccount, Allowed)> {
         let mut checks = Checks::new();
         let email = checks.email("Email", self.email.as_deref());
         let hint = checks.text("MasterPasswordHint", self.master_password_hint.take(), 50);
         let keys = self.keys(&mut checks);
         checks.done()?;
         let password = self.password(&email)?;
-        let token = self.email_verification_token.filter(|token| !token.is_empty());
-        let token = token.ok_or_else(|| Problem::field("", "No valid registration token provided"))?;
+        let mailed = self.email_verification_token.filter(|token| !token.is_empty());
+        let invited = self.org_invite_token.filter(|token| !token.is_empty());
+        let membership = self.organization_user_id.and_then(|id| id.parse().ok());
+        let allowed = match (mailed, invited, membership) {
+            (Some(token), _, _) => Some(Allowed::Mailed(token)),
+            (None, Some(token), Some(membership)) => Some(Allowed::Invited(membership, token)),
+            _ => None,
+        };
+        let allowed = allowed.ok_or_else(|| Problem::field("", "No valid registration token provided"))?;
         let account = NewAccount {
             email,
             hash: password.hash,
@@ -99,7 +120,7 @@ impl FinishRequest {
             key_id: password.key_id,
             hint,
         };
-        Ok((account, token))
+        Ok((account, allowed))
     }
 
     fn keys(&mut self, checks: &mut Checks) -> Option<AccountKeys> {
@@ -256,7 +277,7 @@ mod tests {
         })
     }
 
-    fn checked(body: Value) -> Answer<(NewAccount, String)> {
+    fn checked(body: Value) -> Answer<(NewAccount, Allowed)> {
         serde_json::from_value::<FinishRequest>(body).unwrap().checked()
     }
 
