@@ -2,6 +2,7 @@
 
 mod bulk;
 mod claim;
+mod concurrent;
 mod crash;
 mod events;
 mod history;

@@ -36,7 +36,7 @@ fn rights(all: &Value) -> Value {
 }
 
 /// The organization as its owner sees it now, by the routes of official clients.
-async fn seen(owner: &Client, organization: &Organization) -> Value {
+pub(super) async fn seen(owner: &Client, organization: &Organization) -> Value {
     let get = async |rest: &str| owner.get(&organization.path(rest)).await.ok();
     let members = get("users?includeGroups=true&includeCollections=true").await;
     let members = list(&members)
@@ -68,7 +68,7 @@ async fn seen(owner: &Client, organization: &Organization) -> Value {
 }
 
 /// The same of what was replayed.
-fn replayed(answer: &Value) -> Value {
+pub(super) fn replayed(answer: &Value) -> Value {
     let all = |name: &str| list(&answer[name]).iter();
     json!({
         "members": sorted(all("members").map(|one| only(one, &["id", "userId", "type", "status"]))),
@@ -100,7 +100,7 @@ struct Watch<'w> {
     taken: Vec<Snapshot>,
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     domain::time::Timestamp(i64::try_from(since.as_millis()).unwrap()).iso()
 }
