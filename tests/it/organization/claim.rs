@@ -362,8 +362,10 @@ async fn claims_are_looked_at_again_and_given_up_after_a_week() {
     claim(&anns, &firm, "missing.example").await;
     claim(&anns, &firm, "young.example").await;
     claim(&anns, &firm, "old.example").await;
-    let view = "select view from read.organization";
-    let view: String = sqlx::query_scalar(view).fetch_one(&database.pool).await.unwrap();
+    let own: uuid::Uuid = firm.id.parse().unwrap();
+    let view = "select view from read.organization where organization_id = $1";
+    let view = sqlx::query_scalar(view).bind(own).fetch_one(&database.pool);
+    let view: String = view.await.unwrap();
     let mut view: Value = serde_json::from_str(&view).unwrap();
     for domain in view["domains"].as_array_mut().unwrap() {
         let hours = match domain["name"].as_str().unwrap() {
@@ -373,12 +375,9 @@ async fn claims_are_looked_at_again_and_given_up_after_a_week() {
         };
         domain["created"] = json!(domain["created"].as_i64().unwrap() - hours * 3_600_000);
     }
-    let change = "update read.organization set view = $1";
-    sqlx::query(change)
-        .bind(view.to_string())
-        .execute(&database.pool)
-        .await
-        .unwrap();
+    let change = "update read.organization set view = $1 where organization_id = $2";
+    let change = sqlx::query(change).bind(view.to_string()).bind(own);
+    change.execute(&database.pool).await.unwrap();
     server.restart().await;
 
     let mut told = Vec::new();
