@@ -42,7 +42,8 @@ impl LogId {
 
     /// Whether this is `log`, or the log of an organization within it.
     pub fn is_within(&self, log: &Self) -> bool {
-        self == log || self.0.starts_with(&log.parts())
+        let part = self.0.strip_prefix(&log.parts());
+        self == log || part.is_some_and(|id| id.parse().is_ok_and(|id: OrganizationId| log.of(id) == *self))
     }
 }
 

@@ -252,9 +252,9 @@ async fn every_event_of_an_organization_is_proved_in_its_own_log_and_no_other_ev
     assert_eq!(world.tree().sign_parts(&world.key).await.unwrap(), 0);
 }
 
-/// A tree that is older than those of organizations: they are taken up from the beginning, and it goes on where it was.
+/// A tree that is older than those of organizations: they begin where they were added, and it goes on where it was.
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_of_organizations_are_taken_up_where_the_tree_is_older_than_they_are() {
+async fn logs_of_organizations_begin_where_the_tree_was_when_they_were_added() {
     let world = World::new().await;
     world.append(300).await;
     let old = world.signed().await;
@@ -263,21 +263,30 @@ async fn logs_of_organizations_are_taken_up_where_the_tree_is_older_than_they_ar
             "delete from ops.log_tree where log like '%/organization/%';
              delete from ops.log_tree_tile where log like '%/organization/%';
              delete from ops.log_checkpoint where log like '%/organization/%';
-             update ops.log_tree set parts_position = 0",
+             update ops.log_tree set parts_since = position",
         )
         .await;
     world.append(60).await;
     let mut follower = Follower::new(world.tree());
     while follower.step_of(50).await.unwrap() != Step::Head {}
     world.signed().await;
-    for (organization, size) in organizations().into_iter().zip([240, 120]) {
-        assert_eq!(world.part(organization).await.size, size);
+    assert_eq!(world.tree().parts_since().await.unwrap(), Position(300));
+    let [a, b] = organizations().map(|organization| world.tree().of(organization));
+    for (part, size) in [(a, 40), (b, 20)] {
+        assert_eq!(part.latest().await.unwrap().unwrap().0, size);
+        let mut prover = Prover::new(part, size);
+        assert!(prover.event(Position(1)).await.is_err());
+        assert_eq!(
+            prover.event(Position(302)).await.unwrap().0,
+            if size == 40 { 1 } else { 0 }
+        );
+        assert_eq!(prover.end().await.unwrap(), Position(359));
     }
     assert_eq!(world.verify(&[&old]).await, Ok(360));
 }
 
 /// What a superuser might do, in each way one may be found out.
-const TAMPERED: [(&str, &str); 22] = [
+const TAMPERED: [(&str, &str); 24] = [
     ("an event's data changed", "update es.event set data = '{}' where position = 300"),
     (
         "and its digest with it",
@@ -339,6 +348,15 @@ const TAMPERED: [(&str, &str); 22] = [
         "a leaf of an organization's tree changed",
         "update ops.log_tree_tile set hashes = set_byte(hashes, 40, get_byte(hashes, 40) # 1)
          where level = 0 and log like '%000000000002'",
+    ),
+    (
+        "where a leaf of an organization lies changed",
+        "update ops.log_tree_tile set positions = set_byte(positions, 15, get_byte(positions, 15) # 1)
+         where level = 0 and log like '%000000000002'",
+    ),
+    (
+        "where a tile begins changed",
+        "update ops.log_tree_tile set after_position = after_position - 1 where level = 0 and index = 1 and positions is null",
     ),
     (
         "an organization's tree cut short",

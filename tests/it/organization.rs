@@ -26,16 +26,21 @@ use tests::server::Server;
 
 /// The token of the link that invites `email`: where there is no mail server, the log shows it.
 pub async fn invitation(server: &Server, email: &str) -> String {
-    let named = format!(
-        "email={}&",
-        email.replace('-', "%2D").replace('.', "%2E").replace('@', "%40")
-    );
+    link(server, &format!("email={}&", encoded(email))).await
+}
+
+fn encoded(text: &str) -> String {
+    text.replace('-', "%2D").replace('.', "%2E").replace('@', "%40")
+}
+
+/// The token of the last link to accept an invitation that has this in it.
+async fn link(server: &Server, named: &str) -> String {
     for _ in 0..100 {
         let log = std::fs::read_to_string(server.log_path()).unwrap();
         let link = log
             .lines()
             .rev()
-            .find(|line| line.contains("accept-organization") && line.contains(&named));
+            .find(|line| line.contains("accept-organization") && line.contains(named));
         if let Some(token) = link.and_then(|link| link.split("token=").nth(1)) {
             let token: String = token
                 .chars()
@@ -45,7 +50,7 @@ pub async fn invitation(server: &Server, email: &str) -> String {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("nobody invited {email} within 10 s");
+    panic!("no invitation with {named} within 10 s");
 }
 
 /// Undoes percent encoding.
@@ -80,14 +85,8 @@ pub async fn invite(
 }
 
 /// Lets `account` accept their invitation.
-pub async fn accept(
-    server: &Server,
-    client: &Client,
-    organization: &Organization,
-    account: &Account,
-    membership: &Value,
-) {
-    let token = invitation(server, &account.email).await;
+pub async fn accept(server: &Server, client: &Client, organization: &Organization, _: &Account, membership: &Value) {
+    let token = link(server, &format!("organizationUserId={}&", encoded(&id(membership)))).await;
     let path = organization.path(&format!("users/{}/accept", id(membership)));
     client.post(&path, &json!({"token": token})).await.ok_empty();
 }

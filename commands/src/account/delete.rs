@@ -52,16 +52,17 @@ impl Transaction for DeleteAccount {
         let now = unit.now_for(&loaded);
         let user = live(&loaded.state).map_err(ExecuteError::Refused)?;
         self.proven.spend(user, now).map_err(ExecuteError::Refused)?;
-        end_account(unit, loaded, &self.devices).await?;
+        end_account(unit, loaded, &self.devices, true).await?;
         Ok(())
     }
 }
 
-/// Ends an account that is there, as the first thing of a group or behind what it follows from.
+/// Ends an account that is there: as what decides, or behind what it follows from.
 pub(crate) async fn end_account(
     unit: &mut Unit<'_>,
     loaded: Loaded<User>,
     devices: &[DeviceId],
+    decides: bool,
 ) -> Result<(), LoadError> {
     let Some(user) = loaded.state.live().cloned() else {
         return Ok(());
@@ -70,7 +71,12 @@ pub(crate) async fn end_account(
     let address = unit.load::<EmailAddress>(user.address).await?;
     let email = Personal::of(id, user.email);
     // the account first: an address given back before could be somebody else's while this one still signs in
-    unit.append(loaded, vec![UserEvent::Deleted { email, at }]);
+    let deleted = vec![UserEvent::Deleted { email, at }];
+    if decides {
+        unit.append(loaded, deleted);
+    } else {
+        unit.follow(loaded, deleted);
+    }
     if address.state.holder() == Some(id) {
         let at = unit.now_for(&address);
         unit.follow(address, vec![EmailAddressEvent::Released { at }]);

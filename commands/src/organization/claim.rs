@@ -38,6 +38,28 @@ fn claim(live: &LiveOrganization, domain: DomainId) -> Result<Claim, Stop> {
     }
 }
 
+/// That a name can be held by `organization`: nobody else has it, or who had it has no verified claim any more. A store that appends to
+/// one stream at a time may have let a claim end while it was verified.
+async fn check_available(
+    unit: &mut Unit<'_>,
+    held: HeldName,
+    name: &DomainName,
+    organization: OrganizationId,
+) -> Result<(), Stop> {
+    let Some(holder) = held.0.filter(|holder| *holder != organization) else {
+        return Ok(());
+    };
+    let state = unit.load::<Organization>(holder).await?.state;
+    let verified = state.live().is_some_and(|live| {
+        let mut claims = live.domains.values();
+        claims.any(|claim| claim.name == *name && claim.verified.is_some())
+    });
+    must(
+        !verified,
+        OrganizationError::Conflict("The domain is not available to be claimed."),
+    )
+}
+
 /// Says that a domain is the organization's own.
 #[derive(Debug, Clone)]
 pub struct AddDomain {
@@ -62,10 +84,7 @@ impl Transaction for AddDomain {
             OrganizationError::Conflict("A domain already exists for this organization."),
         )?;
         let held = unit.load::<HeldName>(DomainNameId::of(&self.name)).await?.state;
-        must(
-            held.0.is_none(),
-            OrganizationError::Conflict("The domain is not available to be claimed."),
-        )?;
+        check_available(unit, held, &self.name, self.by.organization).await?;
         must(
             live.domains.len() < MAX_DOMAINS,
             OrganizationError::Invalid("The organization claims as many domains as it can."),
@@ -97,13 +116,11 @@ pub struct CheckDomain {
 }
 
 impl CheckDomain {
-    /// Switches the policy on that says that members are in no other organization.
+    /// Switches the policy on that says that members are in no other organization. It is set again where it is on, so that nobody
+    /// switches it off in the same moment.
     async fn single_organization(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         let id = PolicyId::of(self.organization, Enforced::SingleOrganization as u8);
         let policy = unit.load::<Policy>(id).await?;
-        if policy.state.enabled {
-            return Ok(());
-        }
         let set = PolicyEvent::Set {
             organization: self.organization,
             kind: Enforced::SingleOrganization as u8,
@@ -140,10 +157,7 @@ impl Transaction for CheckDomain {
         }
         // the name first: of two organizations that show it is theirs in the same moment one has it, and the other nothing
         let held = unit.load::<HeldName>(DomainNameId::of(&name)).await?;
-        must(
-            held.state.0.is_none(),
-            OrganizationError::Conflict("The domain is not available to be claimed."),
-        )?;
+        check_available(unit, held.state, &name, self.organization).await?;
         let by = self.organization;
         let taken = HeldNameEvent::Held {
             by,
@@ -172,12 +186,15 @@ impl Transaction for RemoveDomain {
     type Error = OrganizationError;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        if let Some(by) = &self.by {
+            must(by.may_manage_sso(), OrganizationError::Forbidden)?;
+        }
         let (loaded, live) = load(unit, self.organization).await?;
         let claim = claim(&live, self.domain)?;
-        match &self.by {
-            Some(by) => must(by.may_manage_sso(), OrganizationError::Forbidden)?,
-            None => must(claim.verified.is_none(), OrganizationError::NotFound)?,
-        }
+        must(
+            self.by.is_some() || claim.verified.is_none(),
+            OrganizationError::NotFound,
+        )?;
         let removed = OrganizationEvent::DomainRemoved {
             domain: self.domain,
             name: claim.name.clone(),

@@ -95,8 +95,10 @@ pub(super) async fn suspend(
 /// Suspends members who lack what a policy asks for that is on: those who came in while it was being switched on.
 #[derive(Debug, Clone)]
 pub struct HoldToPolicy {
-    /// Who wants it.
-    pub by: Standing,
+    /// Who switched it on; `None`: the server itself.
+    pub by: Option<Standing>,
+    /// Whose it is.
+    pub organization: OrganizationId,
     /// Number of its kind.
     pub kind: u8,
     /// Members who lack what it asks for.
@@ -108,10 +110,10 @@ impl Transaction for HoldToPolicy {
     type Error = OrganizationError;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
-        must(self.by.may_manage_policies(), OrganizationError::Forbidden)?;
-        let id = PolicyId::of(self.by.organization, self.kind);
+        let id = PolicyId::of(self.organization, self.kind);
         if unit.load::<Policy>(id).await?.state.enabled {
-            suspend(unit, self.by.organization, Some(self.by.user), self.kind, &self.lacking).await?;
+            let asking = self.by.as_ref().map(|by| by.user);
+            suspend(unit, self.organization, asking, self.kind, &self.lacking).await?;
         }
         Ok(())
     }

@@ -19,9 +19,9 @@ pub struct DomainName(String);
 pub struct NoDomainName;
 
 impl DomainName {
-    /// Reads a name; capitals count as small letters. Names with other letters than ASCII are written in their ASCII form.
+    /// Reads a name; capitals count as small letters. One with other letters than ASCII is known by its ASCII form (RFC 5891).
     pub fn parse(text: &str) -> Option<Self> {
-        let name = text.trim().to_ascii_lowercase();
+        let name = idna::domain_to_ascii(text.trim()).ok()?;
         let label = |label: &str| {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
@@ -161,7 +161,6 @@ mod tests {
             "-a.org",
             "a-.org",
             "a b.org",
-            "ä.org",
             "127.0.0.1",
             "http://a.org",
             "a.org/",
@@ -174,7 +173,9 @@ mod tests {
         ] {
             assert_eq!(DomainName::parse(other), None, "{other}");
         }
-        assert!(DomainName::parse("xn--bcher-kva.example").is_some());
+        let books = DomainName::parse("xn--bcher-kva.example").unwrap();
+        assert_eq!(DomainName::parse("Bücher.Example"), Some(books.clone()));
+        assert_eq!(DomainName::of_address("ann@bücher.example"), Some(books));
     }
 
     #[test]

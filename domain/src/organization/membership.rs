@@ -41,6 +41,8 @@ pub enum Ending {
     Left,
     /// The account is gone.
     AccountDeleted,
+    /// The organization, which claims the account, deleted it.
+    ClaimedAccountDeleted,
     /// The organization is gone.
     OrganizationDeleted,
 }

@@ -232,6 +232,11 @@ impl Log {
         (self.streams.get(stream)?.records.len() as u64).checked_sub(1)
     }
 
+    /// Whether a record lies there: the server reads from no other position.
+    pub fn is_position(&self, position: u64) -> bool {
+        self.records.binary_search_by_key(&position, |r| r.position).is_ok()
+    }
+
     /// Forwards from the record at or after `from`; backwards from the one before `from`. `None` is the start or the end.
     pub fn read_all(&self, from: Option<u64>, backwards: bool, count: u64) -> Vec<&Record> {
         let at = |position: u64| self.records.partition_point(|r| r.position < position);

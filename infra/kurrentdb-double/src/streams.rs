@@ -149,11 +149,14 @@ impl Streams for Node {
         let backwards = options.read_direction == 1;
         let log = self.shared.log();
         let answers = match options.stream_option {
-            Some(StreamOption::All(all)) => log
-                .read_all(all_from(all), backwards, count)
-                .into_iter()
-                .map(|r| wire::read_event(r, structured))
-                .collect(),
+            Some(StreamOption::All(all)) => {
+                let from = all_from(all);
+                if from.is_some_and(|from| !log.is_position(from)) {
+                    return Err(Status::invalid_argument("the position is none of a record"));
+                }
+                let records = log.read_all(from, backwards, count).into_iter();
+                records.map(|r| wire::read_event(r, structured)).collect()
+            }
             Some(StreamOption::Stream(one)) => read_one(&log, one, backwards, count, structured, compatible)?,
             None => return Err(Status::invalid_argument("no stream is named")),
         };

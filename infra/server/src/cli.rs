@@ -152,6 +152,9 @@ pub struct AuditVerify {
     /// Of an export of an organization: it must hold the whole log, from the first event on.
     #[arg(long, requires = "file")]
     pub complete: bool,
+    /// The export must be of this organization.
+    #[arg(long, requires = "file")]
+    pub organization: Option<uuid::Uuid>,
     /// File with the public key; that of this installation when left out.
     #[arg(long, value_name = "KEYFILE")]
     pub key: Option<PathBuf>,
@@ -194,6 +197,9 @@ pub struct AuditExport {
     /// Add to each record the proof that its event lies in the log, and seal the whole.
     #[arg(long)]
     pub proof: bool,
+    /// Prove by the log of the installation, and not by the organization's own: also what is older than that is.
+    #[arg(long, requires = "proof")]
+    pub whole_log: bool,
     /// Prove too that the log only grew since this checkpoint.
     #[arg(long, value_name = "FILE", requires = "proof")]
     pub old_checkpoint: Option<PathBuf>,

@@ -108,6 +108,7 @@ pub async fn build(shell: &Shell) -> Result<Composed> {
     post::start(shell, &keys, &stores, &tail, &write)?;
     proof::start(shell, &keys, &stores)?;
     tidy(shell, &write);
+    look_at_claims(shell, &write);
     close_at_end(shell, stores.clone(), Arc::clone(&write.account));
     wait_until_caught_up(&shell.readiness, &stores, &live).await?;
     Ok(routers(shell, &write))
@@ -241,8 +242,11 @@ fn run_projectors(shell: &Shell, stores: &Stores, tail: &Arc<Tail>, lives: [&Arc
 
 /// Writes gathered refusals and forgets sessions that ended by themselves.
 fn tidy(shell: &Shell, app: &WriteApi) {
-    let (app, stop) = (app.clone(), shell.shutdown.background.clone());
-    let (account, executor) = (Arc::clone(&app.account), app.executor.clone());
+    let (account, executor, stop) = (
+        Arc::clone(&app.account),
+        app.executor.clone(),
+        shell.shutdown.background.clone(),
+    );
     shell.shutdown.tasks.spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         let mut hours = tokio::time::interval(Duration::from_secs(3600));
@@ -254,13 +258,25 @@ fn tidy(shell: &Shell, app: &WriteApi) {
                     if let Err(error) = account.sessions.delete_expired(clock::now()).await {
                         tracing::warn!(%error, "expired sessions are not deleted");
                     }
-                    if let Err(problem) = app.look_at_claims().await {
-                        tracing::warn!(status = %problem.status(), "claimed domains are not looked at");
-                    }
                 }
             }
         }
         account.refusals.finish(&executor).await;
+    });
+}
+
+/// Looks at claimed domains now and every hour.
+fn look_at_claims(shell: &Shell, app: &WriteApi) {
+    let (app, stop) = (app.clone(), shell.shutdown.background.clone());
+    shell.shutdown.tasks.spawn(async move {
+        let mut hours = tokio::time::interval(Duration::from_secs(3600));
+        while stop.run_until_cancelled(hours.tick()).await.is_some() {
+            match stop.run_until_cancelled(app.look_at_claims()).await {
+                Some(Err(problem)) => tracing::warn!(status = %problem.status(), "claimed domains are not looked at"),
+                Some(Ok(())) => {}
+                None => break,
+            }
+        }
     });
 }
 

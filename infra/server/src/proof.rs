@@ -135,14 +135,12 @@ impl Work {
 
     /// Signs the trees that have grown, and writes the files.
     async fn publish(&self) -> Result<()> {
-        self.follower.tree().sign_parts(&self.key).await?;
-        match self.follower.tree().sign(&self.key).await? {
-            Some((size, note)) => {
-                metrics::gauge!("annalock_log_signed_events").set(size as f64);
-                self.folder.publish(size, &note)
-            }
-            None => Ok(()),
+        if let Some((size, note)) = self.follower.tree().sign(&self.key).await? {
+            metrics::gauge!("annalock_log_signed_events").set(size as f64);
+            self.folder.publish(size, &note)?;
         }
+        self.follower.tree().sign_parts(&self.key).await?;
+        Ok(())
     }
 }
 

@@ -113,8 +113,8 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
             let kind = match how {
                 Ending::Removed => Some(1503),
                 Ending::Left => Some(1516),
-                Ending::AccountDeleted => Some(1515),
-                Ending::OrganizationDeleted => None,
+                Ending::ClaimedAccountDeleted => Some(1515),
+                Ending::AccountDeleted | Ending::OrganizationDeleted => None,
             };
             (kind, json!({ "how": how, "memberUserId": user }))
         }

@@ -275,7 +275,8 @@ pub async fn tasks_of(
     organization: OrganizationId,
 ) -> Result<Vec<(TaskId, TaskRow)>, sqlx::Error> {
     let statement = sqlx::query(select::<Tasks>(
-        "where organization_id = $1 order by created_at, task_id",
+        "where organization_id = $1 and cipher_id in (select cipher_id from read.cipher)
+         order by created_at, task_id",
     ));
     let rows = all::<Tasks>(connection, statement.bind(organization.0)).await?;
     Ok(rows.into_iter().map(|(id, row)| (TaskId(id), row)).collect())

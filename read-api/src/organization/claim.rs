@@ -21,11 +21,13 @@ pub fn routes() -> Routes<ReadApi> {
 /// How long the server waits before it looks for a TXT record by itself, and between two tries: milliseconds.
 const INTERVAL: i64 = 12 * 3_600_000;
 /// How often it does.
-const TRIES: u32 = 3;
+const TRIES: i64 = 3;
 
-/// When the server looks by itself, after so many times in vain; `None`: no more.
-pub fn next_check(created: Timestamp, misses: u32) -> Option<Timestamp> {
-    (misses < TRIES).then(|| Timestamp(created.0.saturating_add(INTERVAL * i64::from(misses + 1))))
+/// When the server looks by itself, if the record was last looked for at `checked`; `None`: no more.
+pub fn next_check(created: Timestamp, checked: Option<Timestamp>) -> Option<Timestamp> {
+    let due = (1..=TRIES).map(|n| Timestamp(created.0.saturating_add(INTERVAL * n)));
+    let last = checked.unwrap_or(created);
+    due.into_iter().find(|due| *due > last)
 }
 
 /// `OrganizationDomainResponseModel` of a claim that was just made, or checked so often.
@@ -36,7 +38,8 @@ pub fn domain(
     misses: u32,
     checked: Option<Timestamp>,
 ) -> Value {
-    let next = next_check(claim.added, misses.min(TRIES - 1)).unwrap_or(claim.added);
+    let last = Timestamp(claim.added.0.saturating_add(INTERVAL * TRIES));
+    let next = next_check(claim.added, checked).unwrap_or(last);
     json!({
         "object": "organizationDomain",
         "id": id,

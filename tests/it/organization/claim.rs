@@ -1,7 +1,7 @@
 //! Claimed domains, with a DNS server that says what it is told: who holds a domain, and what that means for those whose address
 //! is in it.
 
-use super::{accept, invite, join};
+use super::{accept, invitation, invite, join};
 use serde_json::{Value, json};
 use tests::client::organization::Organization;
 use tests::client::vault::id;
@@ -287,6 +287,8 @@ async fn claimed_accounts_are_ended_in_bulk_as_one_by_one() {
     let guest_id = bring_in(&server, &anns, &firm, (&guest, &guests)).await;
     // nobody else owns what cat founded: she is suspended by what the domain brings with it, and stays
     cats.found(&cat, "Side").await;
+    let beside = guests.found(&guest, "Beside").await;
+    bring_in(&server, &guests, &beside, (&dan, &dans)).await;
     hold(&dns, &anns, &firm, "bulk.example").await;
     assert_eq!(anns.membership(&firm, &cat.email).await["status"], -1);
     let nobody = uuid::Uuid::new_v4().to_string();
@@ -300,6 +302,24 @@ async fn claimed_accounts_are_ended_in_bulk_as_one_by_one() {
     assert_eq!(outcome(&dan_id), "");
     assert!(outcome(&cat_id).contains("at least one confirmed owner"));
     assert!(outcome(&guest_id).contains("not claimed"));
+    // where dan was besides it is nobody's business who ended that
+    let file = server.data_path().join("beside.jsonl");
+    let written = file.display().to_string();
+    let export = ["audit", "export", "--organization", &beside.id, "-o", &written];
+    let (code, text) = server.run(&export).await;
+    assert_eq!(code, Some(0), "{text}");
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let ended: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|record: &Value| record["name"] == "MembershipEnded")
+        .collect();
+    assert_eq!(ended.len(), 1, "{lines}");
+    let (how, actor) = (&ended[0]["detail"]["how"], &ended[0]["actor"]);
+    assert_eq!(
+        (how, actor, &ended[0]["ip"]),
+        (&json!("account_deleted"), &json!("system"), &Value::Null)
+    );
     assert!(outcome(&nobody).contains("not found"));
     for (client, status) in [(&cats, 200), (&dans, 401), (&guests, 200)] {
         assert_eq!(client.get("/api/sync").await.status, status);
@@ -337,10 +357,23 @@ async fn nobody_makes_an_account_in_a_domain_whose_organization_forbids_it() {
     assert_eq!(guests.post("/api/accounts/email-token", &guest).await.status, 400);
     // addresses beside it are nobody's business
     member_of(&server, "m", "mail.closed.example").await;
-    // who is invited there may
+    // who is invited there may, by the link of the invitation and by nothing else
     let invited = Account::with("frank@closed.example", "a master password for tests", Kdf::quick());
-    invite(&anns, &firm, &invited, 2, &[]).await;
-    server.client().join(&invited).await;
+    let membership = invite(&anns, &firm, &invited, 2, &[]).await;
+    for (path, body) in [
+        (path, begin(&invited.email)),
+        ("/identity/accounts/register", invited.register_request()),
+    ] {
+        anyone
+            .post(path, &body)
+            .await
+            .refused(400, "claimed by an organization");
+    }
+    let mut finish = invited.finish_request("");
+    finish["orgInviteToken"] = json!(invitation(&server, &invited.email).await);
+    finish["organizationUserId"] = membership["id"].clone();
+    anyone.post("/identity/accounts/register/finish", &finish).await.ok();
+    server.client().login(&invited).await;
 }
 
 /// The server looks again by itself, hourly and when it starts. Time is not made to pass: the read models are told that claims are
@@ -359,7 +392,11 @@ async fn claims_are_looked_at_again_and_given_up_after_a_week() {
     let firm = anns.found(&ann, "Again").await;
     let ready = claim(&anns, &firm, "ready.example").await;
     dns.set("ready.example", &[ready["txt"].as_str().unwrap()]);
-    claim(&anns, &firm, "missing.example").await;
+    let missing = claim(&anns, &firm, "missing.example").await;
+    for _ in 0..4 {
+        let verify = firm.path(&format!("domain/{}/verify", id(&missing)));
+        anns.post(&verify, &json!({})).await.ok();
+    }
     claim(&anns, &firm, "young.example").await;
     claim(&anns, &firm, "old.example").await;
     let own: uuid::Uuid = firm.id.parse().unwrap();
@@ -373,7 +410,11 @@ async fn claims_are_looked_at_again_and_given_up_after_a_week() {
             "old.example" => 7 * 24 + 1,
             _ => 13,
         };
-        domain["created"] = json!(domain["created"].as_i64().unwrap() - hours * 3_600_000);
+        for date in ["created", "checked"] {
+            if let Some(at) = domain[date].as_i64() {
+                domain[date] = json!(at - hours * 3_600_000);
+            }
+        }
     }
     let change = "update read.organization set view = $1 where organization_id = $2";
     let change = sqlx::query(change).bind(view.to_string()).bind(own);
@@ -384,18 +425,23 @@ async fn claims_are_looked_at_again_and_given_up_after_a_week() {
     for _ in 0..100 {
         told = kinds(&anns, &firm).await;
         told.retain(|(kind, _)| *kind > 2000);
-        if told.len() >= 3 {
+        if told.len() >= 7 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     told.sort_by_key(|(kind, _)| *kind);
-    let expected = [
+    let missed = (2003, "missing.example");
+    let seen = [
         (2001, "old.example"),
         (2002, "ready.example"),
-        (2003, "missing.example"),
+        missed,
+        missed,
+        missed,
+        missed,
+        missed,
     ];
-    assert_eq!(told, expected.map(|(kind, name)| (kind, json!(name))));
+    assert_eq!(told, seen.map(|(kind, name)| (kind, json!(name))));
     let listed = anns.get(&firm.path("domain")).await.ok();
     let verified = listed["data"].as_array().unwrap().iter();
     let verified: Vec<_> = verified

@@ -7,6 +7,7 @@ use domain::activity::Activity;
 use domain::device::Device;
 use domain::event::{Aggregate, DomainEvent};
 use domain::organization::{
+    claim::HeldName,
     collection::Collection,
     grant::Grant,
     group::{Group, GroupPlace},
@@ -14,6 +15,7 @@ use domain::organization::{
     place::Place,
     policy::Policy,
     profile::Organization,
+    task::Task,
 };
 use domain::registry::CATEGORIES;
 use domain::vault::{cipher::Cipher, filing::Filing, folder::Folder};
@@ -120,5 +122,7 @@ fn a_snapshot_and_the_rest_fold_to_what_all_events_do() {
     always_agrees::<Group>();
     always_agrees::<GroupPlace>();
     always_agrees::<Policy>();
-    assert_eq!(CATEGORIES.len(), 16, "a category is missing above");
+    always_agrees::<HeldName>();
+    always_agrees::<Task>();
+    assert_eq!(CATEGORIES.len(), 18, "a category is missing above");
 }

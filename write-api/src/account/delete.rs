@@ -45,7 +45,8 @@ async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Prov
     Ok(())
 }
 
-/// Ends what somebody is in organizations, but for one: before the account is deleted.
+/// Ends what somebody is in organizations, before the account is deleted. `by` is an organization that deletes it: there the membership
+/// stays for the time being, and elsewhere it is none of anybody's business who does it.
 ///
 /// # Errors
 /// 400, with nothing ended, if an organization would be left without an owner.
@@ -53,7 +54,7 @@ pub(crate) async fn end_memberships(
     app: &WriteApi,
     context: &Context,
     user: UserId,
-    but: Option<OrganizationId>,
+    by: Option<OrganizationId>,
 ) -> Answer<()> {
     let memberships = app.read.memberships_of(user).await?;
     // an organization is not left without an owner: then the account stays, and everything it is in
@@ -67,7 +68,7 @@ pub(crate) async fn end_memberships(
         }
     }
     for (membership, row, _) in memberships {
-        if Some(row.organization) == but {
+        if Some(row.organization) == by {
             continue;
         }
         let ending = EndMembership {
@@ -76,10 +77,15 @@ pub(crate) async fn end_memberships(
             by: None,
             user,
             spare_owners: false,
+            deleted: by.is_some(),
+        };
+        let whose = match by {
+            Some(_) => Context::system(context.correlation, None),
+            None => context.clone(),
         };
         let context = Context {
             organizations: vec![row.organization],
-            ..context.clone()
+            ..whose
         };
         let done = app.executor.transact(&context, &ending).await?;
         app.settle(done.position).await?;

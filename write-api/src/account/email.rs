@@ -129,7 +129,7 @@ async fn check_domain(app: &WriteApi, caller: &Caller, email: &str) -> Answer<()
             "Your new email must match your organization domain.",
         )),
         Some(_) => Ok(()),
-        None => app.check_claimed(email).await,
+        None => app.check_claimed(email, None).await,
     }
 }
 

@@ -25,7 +25,7 @@ use domain::{
         address::Applicant,
         user::{Credentials, Profile},
     },
-    id::{MembershipId, UserId},
+    id::{MembershipId, OrganizationId, UserId},
     organization::membership::{Membership, Stage},
 };
 use request::{Allowed, FinishRequest, NewAccount, SingleStepRequest};
@@ -65,7 +65,7 @@ async fn begin(anyone: Anyone, State(app): State<WriteApi>, Body(request): Body<
         return Err(closed());
     }
     ports.count(limit::MAIL_FROM, limit::from(anyone.ip)).await?;
-    app.check_claimed(email.as_str()).await?;
+    app.check_claimed(email.as_str(), None).await?;
     let command = RequestRegistration {
         address: ports.addresses.id(&email),
         who: Applicant { email, name },
@@ -134,7 +134,7 @@ async fn finish(
 ) -> Answer<Json<Value>> {
     let (account, allowed) = request.checked()?;
     let signups = app.account.signups;
-    let name = match allowed {
+    let (name, invited) = match allowed {
         Allowed::Mailed(token) => {
             let who = proof::applicant_of(app.account.proofs.as_ref(), &token, app.executor.now());
             let who = who.filter(|who| who.email == account.email);
@@ -142,34 +142,33 @@ async fn finish(
             if !signups.open {
                 return Err(closed());
             }
-            who.name
+            (who.name, None)
         }
         Allowed::Invited(membership, token) => {
             if !signups.invited {
                 return Err(closed());
             }
             app.account.count(limit::ASK_FROM, limit::from(anyone.ip)).await?;
-            check_invited(&app, &account.email, membership, &token).await?;
-            None
+            let organization = check_invited(&app, &account.email, membership, &token).await?;
+            (None, Some(organization))
         }
     };
+    app.check_claimed(&account.email, invited).await?;
     register(&app, &anyone, account, name, true).await?;
     Ok(Json(json!({ "object": "registerFinish" })))
 }
 
-/// That somebody holds an invitation of this address into an organization.
-async fn check_invited(app: &WriteApi, email: &str, membership: MembershipId, token: &str) -> Answer<()> {
+/// The organization that somebody holds an invitation of this address into.
+async fn check_invited(app: &WriteApi, email: &str, membership: MembershipId, token: &str) -> Answer<OrganizationId> {
     let now = app.executor.now();
     let invited = invitation::invited(app.account.proofs.as_ref(), membership, token, now);
     let state = app.executor.state::<Membership>(membership).await?;
-    let good = invited.zip(state.live()).is_some_and(|(invited, live)| {
+    let good = invited.zip(state.live()).filter(|(invited, live)| {
         let waits = live.stage == Stage::Invited && !live.revoked && invited.0 >= live.invited.0;
         waits && live.address == Some(app.account.addresses.id(email))
     });
-    match good {
-        true => Ok(()),
-        false => Err(Problem::bad_request("Invalid organization invite token.")),
-    }
+    let good = good.map(|(_, live)| live.organization);
+    good.ok_or_else(|| Problem::bad_request("Invalid organization invite token."))
 }
 
 /// `POST /accounts/register`: the single step of clients before 2025, where addresses are not verified.
@@ -185,6 +184,7 @@ async fn single_step(
     if app.account.signups.verify {
         return Err(Problem::field("", "No valid registration token provided"));
     }
+    app.check_claimed(&account.email, None).await?;
     register(&app, &anyone, account, name, false).await?;
     Ok(Json(json!({ "object": "register", "captchaBypassToken": "" })))
 }
@@ -198,7 +198,6 @@ async fn register(
 ) -> Answer<()> {
     let ports = &app.account;
     ports.count(limit::REGISTER_FROM, limit::from(anyone.ip)).await?;
-    app.check_claimed(&account.email).await?;
     let user = UserId(app.executor.new_id());
     let command = Register {
         user,

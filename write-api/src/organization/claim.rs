@@ -9,20 +9,21 @@ use axum::{Json, extract::State};
 use commands::{
     account::new_api_key,
     context::Context,
-    organization::claim::{AddDomain, CheckDomain, RemoveDomain},
+    organization::{
+        claim::{AddDomain, CheckDomain, RemoveDomain},
+        policy::HoldToPolicy,
+    },
     ports::About,
 };
 use domain::{
-    account::address::normalise,
-    id::{DomainId, DomainNameId, OrganizationId, PlaceId, PolicyId, UserId},
+    id::{DomainId, DomainNameId, OrganizationId, PolicyId, UserId},
     organization::{
         claim::{Claim, DomainName, HeldName},
-        place::Place,
         policy::{Enforced, Policy},
         profile::Organization,
     },
-    time::Timestamp,
 };
+use futures::StreamExt;
 use projections::sync::{organization::OrganizationView, shared};
 use read_api::{organization::claim as wire, unavailable};
 use serde::Deserialize;
@@ -41,6 +42,9 @@ pub fn routes() -> Routes<WriteApi> {
 
 /// After how long a claim that was never verified is given up: milliseconds.
 const GIVE_UP: i64 = 7 * 24 * 3_600_000;
+
+/// How many names the server looks up at once by itself.
+const AT_ONCE: usize = 8;
 
 /// `OrganizationDomainRequestModel`.
 #[derive(Debug, Deserialize)]
@@ -104,7 +108,17 @@ async fn verify(
         found,
         lacking,
     };
-    app.change_in(&caller, organization, &command).await?;
+    let held = app.change_in(&caller, organization, &command).await?;
+    if claim_of(&held.value, domain)?.verified.is_some() {
+        // who came in meanwhile was let in by what was so before
+        let hold = HoldToPolicy {
+            by: command.by.clone(),
+            organization,
+            kind: Enforced::SingleOrganization as u8,
+            lacking: rules::lacking(&app, caller.id, organization, Enforced::SingleOrganization as u8).await?,
+        };
+        app.change_in(&caller, organization, &hold).await?;
+    }
     let view = app.read.organization(caller.id, organization).await?;
     let shown = view.domains.iter().find(|claimed| claimed.id == domain);
     let shown = shown.map(|claimed| wire::claimed(organization, claimed));
@@ -175,26 +189,24 @@ impl WriteApi {
         Ok(self.executor.state::<HeldName>(DomainNameId::of(name)).await?.0)
     }
 
-    /// That nobody registers with an address of a domain whose organization forbids it, but who was invited there.
+    /// That nobody takes an address of a domain whose organization forbids it. `invited` is an organization that the owner of the address
+    /// has shown an invitation into.
     ///
     /// # Errors
     /// 400 if it is forbidden.
-    pub(crate) async fn check_claimed(&self, email: &str) -> Answer<()> {
+    pub(crate) async fn check_claimed(&self, email: &str, invited: Option<OrganizationId>) -> Answer<()> {
         let Some(name) = DomainName::of_address(email) else {
             return Ok(());
         };
         let Some(organization) = self.holder(&name).await? else {
             return Ok(());
         };
+        if invited == Some(organization) {
+            return Ok(());
+        }
         let policy = PolicyId::of(organization, Enforced::BlockClaimedDomainAccountCreation as u8);
         if !self.executor.state::<Policy>(policy).await?.enabled {
             return Ok(());
-        }
-        if let Some(email) = normalise(email) {
-            let place = PlaceId::of_address(organization, self.account.addresses.id(&email));
-            if self.executor.state::<Place>(place).await? != Place::Free {
-                return Ok(());
-            }
         }
         Err(Problem::bad_request(
             "This email address is claimed by an organization using Bitwarden.",
@@ -239,15 +251,27 @@ impl WriteApi {
         let claiming = shared::claiming(self.read.fresh(nobody()).await?)
             .await
             .map_err(unavailable)?;
+        let mut work = Vec::new();
         for (organization, view) in claiming {
-            for claimed in view.domains.iter().filter(|claimed| claimed.verified.is_none()) {
-                if now.0.saturating_sub(claimed.created.0) >= GIVE_UP {
-                    self.give_up(organization, claimed.id).await?;
-                } else if let Some(due) = wire::next_check(claimed.created, claimed.misses).filter(|due| *due <= now) {
-                    self.look_again(organization, claimed.id, &claimed.name, due).await?;
+            for claimed in view.domains.into_iter().filter(|claimed| claimed.verified.is_none()) {
+                let over = now.0.saturating_sub(claimed.created.0) >= GIVE_UP;
+                let due = wire::next_check(claimed.created, claimed.checked).is_some_and(|due| due <= now);
+                if over || due {
+                    work.push((organization, claimed, over));
                 }
             }
         }
+        // a server of names that is slow keeps nobody else waiting, and what goes wrong with one is told of that one
+        let looking = futures::stream::iter(work).for_each_concurrent(AT_ONCE, |(organization, claimed, over)| async move {
+            let done = match over {
+                true => self.give_up(organization, claimed.id).await,
+                false => self.look_again(organization, claimed.id, &claimed.name).await,
+            };
+            if let Err(problem) = done {
+                tracing::warn!(status = %problem.status(), domain = %claimed.id, "a claimed domain is not looked at");
+            }
+        });
+        looking.await;
         Ok(())
     }
 
@@ -260,17 +284,11 @@ impl WriteApi {
         self.by_itself(organization, &command).await
     }
 
-    async fn look_again(
-        &self,
-        organization: OrganizationId,
-        domain: DomainId,
-        name: &DomainName,
-        due: Timestamp,
-    ) -> Answer<()> {
+    async fn look_again(&self, organization: OrganizationId, domain: DomainId, name: &DomainName) -> Answer<()> {
         let found = match self.names.txt(name).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(%error, due = due.iso(), "a claimed domain is not looked up");
+                tracing::warn!(%error, domain = %domain, "a claimed domain is not looked up");
                 return Ok(());
             }
         };
@@ -285,7 +303,20 @@ impl WriteApi {
             found,
             lacking,
         };
-        self.by_itself(organization, &command).await
+        self.by_itself(organization, &command).await?;
+        let hold = HoldToPolicy {
+            by: None,
+            organization,
+            kind: Enforced::SingleOrganization as u8,
+            lacking: shared::members_elsewhere(pool, organization)
+                .await
+                .map_err(unavailable)?,
+        };
+        let state = self.executor.state::<Organization>(organization).await?;
+        match claim_of(&state, domain) {
+            Ok(claim) if claim.verified.is_some() => self.by_itself(organization, &hold).await,
+            _ => Ok(()),
+        }
     }
 
     /// Carries out what nobody asked for. That it is refused by now is no fault.
@@ -298,7 +329,8 @@ impl WriteApi {
             ..Context::system(self.executor.new_id(), None)
         };
         match self.executor.transact(&context, command).await {
-            Ok(_) | Err(commands::execute::ExecuteError::Refused(_)) => Ok(()),
+            Ok(done) => self.settle(done.position).await,
+            Err(commands::execute::ExecuteError::Refused(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -192,6 +192,7 @@ async fn end_one(
         by: Some(by),
         user: caller.id,
         spare_owners: false,
+        deleted: false,
     };
     app.change_in(caller, organization, &command).await?;
     Ok(())
@@ -226,7 +227,15 @@ async fn delete_account_of(
     let context = app.context_in(caller, organization);
     app.executor.transact(&context, &Check(&command)).await?;
     if let Some(user) = row.user {
+        app.end_sessions(user).await;
         end_memberships(app, &context, user, Some(organization)).await?;
+        // what came meanwhile must not be left without them
+        let left = app.read.memberships_of(user).await?;
+        if left.iter().any(|(_, row, _)| row.organization != organization) {
+            return Err(Problem::bad_request(
+                "The member joined another organization. Try again.",
+            ));
+        }
     }
     app.change_in(caller, organization, &command).await?;
     if let Some(user) = row.user {
@@ -275,6 +284,7 @@ async fn leave(caller: Caller, State(app): State<WriteApi>, id: PathId<Organizat
         by: None,
         user: caller.id,
         spare_owners: false,
+        deleted: false,
     };
     app.change_in(&caller, id.0, &command).await?;
     Ok(())

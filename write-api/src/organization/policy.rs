@@ -74,7 +74,8 @@ async fn set(
     };
     if !late.is_empty() {
         let hold = HoldToPolicy {
-            by: command.by.clone(),
+            by: Some(command.by.clone()),
+            organization: ids.0,
             kind: ids.1,
             lacking: late,
         };

@@ -261,6 +261,7 @@ impl Import<'_> {
             by: Some(self.caller.standing()),
             user: self.caller.asking(),
             spare_owners: true,
+            deleted: false,
         };
         self.step(&command).await
     }

@@ -228,6 +228,7 @@ async fn remove(caller: OrganizationCaller, State(app): State<WriteApi>, id: Pat
         by: Some(caller.standing()),
         user: caller.asking(),
         spare_owners: false,
+        deleted: false,
     };
     caller.change(&app, &command).await?;
     Ok(())

@@ -96,7 +96,8 @@ async fn set(
     };
     if !late.is_empty() {
         let hold = HoldToPolicy {
-            by: caller.standing(),
+            by: Some(caller.standing()),
+            organization: caller.id,
             kind: kind.0,
             lacking: late,
         };

@@ -75,15 +75,23 @@ impl Transaction for DeleteClaimedAccount {
         let Some(user) = live.user else {
             return refuse(OrganizationError::NotFound);
         };
-        if live.role == Role::Owner && live.stage == Stage::Confirmed && !live.revoked {
+        let account = unit.load::<User>(user).await?;
+        if account.state.live().is_none() {
+            return refuse(OrganizationError::NotFound);
+        }
+        // what decides comes first, and the rest follows from it: that there is another owner, else the end of the account. A
+        // membership that ended before would leave an account that nobody claims any more.
+        let listed = live.role == Role::Owner && live.stage == Stage::Confirmed && !live.revoked;
+        if listed {
             keep_owners(unit, organization, self.membership, false).await?;
         }
+        end_account(unit, account, &self.devices, !listed).await?;
         let ended = MembershipEvent::Ended {
-            how: Ending::AccountDeleted,
+            how: Ending::ClaimedAccountDeleted,
             user: live.user,
             at: unit.now_for(&loaded),
         };
-        unit.append(loaded, vec![ended]);
+        unit.follow(loaded, vec![ended]);
         let by_address = live.address.map(|address| PlaceId::of_address(organization, address));
         for place in std::iter::once(PlaceId::of_user(organization, user)).chain(by_address) {
             let place = unit.load::<Place>(place).await?;
@@ -92,11 +100,6 @@ impl Transaction for DeleteClaimedAccount {
                 unit.follow(place, vec![PlaceEvent::Freed { at }]);
             }
         }
-        let account = unit.load::<User>(user).await?;
-        if account.state.live().is_none() {
-            return refuse(OrganizationError::NotFound);
-        }
-        end_account(unit, account, &self.devices).await?;
         Ok(())
     }
 }

@@ -26,6 +26,8 @@ pub struct EndMembership {
     pub user: UserId,
     /// Leaves it as it is if it is an owner's.
     pub spare_owners: bool,
+    /// Where nobody removes the member: not that they leave, but that somebody else deletes their account.
+    pub deleted: bool,
 }
 
 impl Transaction for EndMembership {
@@ -48,7 +50,11 @@ impl Transaction for EndMembership {
             }
             None => {
                 must(live.user == Some(self.user), OrganizationError::NotFound)?;
-                Ending::Left
+                if self.deleted {
+                    Ending::AccountDeleted
+                } else {
+                    Ending::Left
+                }
             }
         };
         if live.role == Role::Owner && live.stage == Stage::Confirmed && !live.revoked {

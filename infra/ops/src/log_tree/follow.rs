@@ -34,8 +34,6 @@ struct At {
     all: Growing,
     /// The last event looked at.
     position: Position,
-    /// The last one looked at for organizations: behind the other only where a tree is older than theirs.
-    parts_position: Position,
     /// Those that something was added to lately.
     parts: HashMap<OrganizationId, Growing>,
 }
@@ -72,50 +70,37 @@ impl Follower {
         let mut at = match self.at.take() {
             Some(at) => at,
             None => {
-                let parts_position = self.tree.begin().await?;
+                self.tree.begin().await?;
                 let (all, position) = self.tree.load().await?;
-                At {
-                    all,
-                    position,
-                    parts_position,
-                    parts: HashMap::new(),
-                }
+                let parts = HashMap::new();
+                At { all, position, parts }
             }
         };
-        let page = self.tree.store.read_leaves(at.parts_position, max).await?;
+        let page = self.tree.store.read_leaves(at.position, max).await?;
         let step = if page.next >= page.head { Step::Head } else { Step::More };
-        if page.next == at.parts_position {
+        if page.next == at.position {
             self.at = Some(at);
             return Ok(step);
         }
-        let before = (at.all.tree.size(), at.position, at.parts_position);
+        let before = (at.all.tree.size(), at.position);
         if at.parts.len() > KEPT {
             at.parts.clear();
         }
         for stored in &page.leaves {
-            let last = at.parts_position;
             if self.tree.counts(&stored.leaf.stream) {
-                if stored.position > at.position {
-                    at.all.push(&stored.leaf, last, stored.position);
-                }
+                at.all.push(&stored.leaf, at.position, stored.position);
                 for organization in organizations_in(&stored.meta) {
                     let part = match at.parts.entry(organization) {
                         Entry::Occupied(part) => part.into_mut(),
                         Entry::Vacant(unknown) => unknown.insert(self.tree.of(organization).load().await?.0),
                     };
-                    part.push(&stored.leaf, last, stored.position);
+                    part.push(&stored.leaf, at.position, stored.position);
                 }
             }
-            at.parts_position = stored.position;
+            at.position = stored.position;
         }
-        at.parts_position = page.next;
-        at.position = at.position.max(page.next);
-        let moved = self.tree.save(
-            before,
-            &mut at.all,
-            (at.position, at.parts_position),
-            at.parts.values_mut(),
-        );
+        at.position = page.next;
+        let moved = self.tree.save(before, &mut at.all, at.position, at.parts.values_mut());
         if !moved.await? {
             return Ok(Step::Overtaken);
         }

@@ -28,7 +28,14 @@ pub(super) struct Leaves {
     /// Somewhere behind the leaf before the first one, and before that.
     pub after: Position,
     /// Theirs, if they are to be stored.
-    pub positions: Vec<Position>,
+    pub positions: Vec<Place>,
+}
+
+/// Where a leaf lies: behind which event, and at which position. Positions need not be dense, and nobody adds to one or takes from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub before: Position,
+    pub position: Position,
 }
 
 /// A tile to be stored.
@@ -63,7 +70,7 @@ impl Growing {
             positions: Vec::new(),
         });
         if self.listed {
-            leaves.positions.push(position);
+            leaves.positions.push(Place { before, position });
         }
         self.tree.push(leaf.hash(&self.log, index));
         self.grown = true;
@@ -85,16 +92,23 @@ impl Growing {
     }
 }
 
-/// Positions as they are stored: eight bytes each, the highest first.
-fn bytes_of(positions: &[Position]) -> Vec<u8> {
-    positions.iter().flat_map(|position| position.0.to_be_bytes()).collect()
+/// Places as they are stored: sixteen bytes each, numbers with the highest byte first.
+pub(super) fn bytes_of(places: &[Place]) -> Vec<u8> {
+    let numbers = places.iter().flat_map(|place| [place.before.0, place.position.0]);
+    numbers.flat_map(u64::to_be_bytes).collect()
 }
 
 /// What [`bytes_of`] wrote.
-pub(super) fn positions_of(bytes: &[u8]) -> Vec<Position> {
-    let (positions, _) = bytes.as_chunks();
-    positions
+pub(super) fn places_of(bytes: &[u8]) -> Vec<Place> {
+    let (numbers, _) = bytes.as_chunks();
+    let numbers: Vec<_> = numbers
         .iter()
         .map(|bytes| Position(u64::from_be_bytes(*bytes)))
-        .collect()
+        .collect();
+    let (places, _) = numbers.as_chunks();
+    let place = |[before, position]: &[Position; 2]| Place {
+        before: *before,
+        position: *position,
+    };
+    places.iter().map(place).collect()
 }

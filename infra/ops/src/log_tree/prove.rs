@@ -1,6 +1,9 @@
 //! Proofs out of stored tiles.
 
-use super::{Leaves, LogTree, TreeError, growing::positions_of};
+use super::{
+    Leaves, LogTree, TreeError,
+    growing::{Place, places_of},
+};
 use commands::ports::StoredLeaf;
 use domain::{
     event::Position,
@@ -21,8 +24,8 @@ pub struct Prover {
     tree: LogTree,
     size: u64,
     tiles: Tiles,
-    /// The events of the tile asked for last: the index of the first one, and the positions of all.
-    window: (u64, Vec<Position>),
+    /// The events of the tile asked for last: the index of the first one, and where all of them lie.
+    window: (u64, Vec<Place>),
     /// Events read lately.
     read: Vec<StoredLeaf>,
 }
@@ -88,39 +91,68 @@ impl Prover {
         hashes.ok_or_else(|| TreeError::Found("the stored tree lacks tiles".to_owned()))
     }
 
+    /// The position of the last event the tree covers.
+    ///
+    /// # Errors
+    /// [`TreeError`].
+    pub async fn end(&mut self) -> Result<Position, TreeError> {
+        let Some(last) = self.size.checked_sub(1) else {
+            return Ok(Position::START);
+        };
+        let tile: Option<(i64, Option<Vec<u8>>)> = sqlx::query_as(
+            "select after_position, positions from ops.log_tree_tile where log = $1 and level = 0 and index = $2",
+        )
+        .bind(&self.tree.log.0)
+        .bind((last / WIDTH) as i64)
+        .fetch_optional(&self.tree.pool)
+        .await?;
+        let places = match tile {
+            Some((after, listed)) => self.places(Position(after as u64), listed, None).await?,
+            None => Vec::new(),
+        };
+        let place = places.get((last % WIDTH) as usize);
+        let place = place.ok_or_else(|| TreeError::Found("the stored tree lacks its last tile".to_owned()))?;
+        Ok(place.position)
+    }
+
     /// The leaf of the event at `position`, and its index.
     async fn find(&mut self, position: Position) -> Result<(u64, Leaf), TreeError> {
-        if !self.window.1.contains(&position) {
+        if !self.window.1.iter().any(|place| place.position == position) {
             self.window = self.tile_of(position).await?;
         }
-        let (first, positions) = &self.window;
-        let found = positions.iter().zip(*first..).find(|(there, _)| **there == position);
-        let index = found.map(|(_, index)| index).filter(|index| *index < self.size);
-        let leaf = match index {
-            Some(_) => self.leaf_at(position).await?,
+        let (first, places) = &self.window;
+        let found = places
+            .iter()
+            .zip(*first..)
+            .find(|(place, _)| place.position == position);
+        let found = found
+            .map(|(place, index)| (*place, index))
+            .filter(|(_, index)| *index < self.size);
+        let leaf = match found {
+            Some((place, _)) => self.leaf_at(place).await?,
             None => None,
         };
+        let index = found.map(|(_, index)| index);
         index
             .zip(leaf)
             .ok_or_else(|| TreeError::Found(format!("the log does not hold the event at position {position}")))
     }
 
-    /// The leaf of the event at `position`.
-    async fn leaf_at(&mut self, position: Position) -> Result<Option<Leaf>, TreeError> {
+    /// The leaf that lies there.
+    async fn leaf_at(&mut self, place: Place) -> Result<Option<Leaf>, TreeError> {
         let at = |read: &[StoredLeaf]| {
-            let found = read.iter().find(|stored| stored.position == position);
+            let found = read.iter().find(|stored| stored.position == place.position);
             found.map(|stored| stored.leaf.clone())
         };
         if let Some(leaf) = at(&self.read) {
             return Ok(Some(leaf));
         }
-        let before = Position(position.0.saturating_sub(1));
-        self.read = self.tree.store.read_leaves(before, WIDTH as usize).await?.leaves;
+        self.read = self.tree.store.read_leaves(place.before, WIDTH as usize).await?.leaves;
         Ok(at(&self.read))
     }
 
-    /// The positions of the events of the tile that the event at `position` belongs to.
-    async fn tile_of(&mut self, position: Position) -> Result<(u64, Vec<Position>), TreeError> {
+    /// The events of the tile that the event at `position` belongs to: the index of the first one, and where all of them lie.
+    async fn tile_of(&mut self, position: Position) -> Result<(u64, Vec<Place>), TreeError> {
         let tile: Option<(i64, i64, Option<Vec<u8>>)> = sqlx::query_as(
             "select index, after_position, positions from ops.log_tree_tile
              where log = $1 and level = 0 and after_position < $2 order by after_position desc limit 1",
@@ -132,24 +164,38 @@ impl Prover {
         let Some((index, after, listed)) = tile else {
             return Ok((0, Vec::new()));
         };
-        let first = index as u64 * WIDTH;
+        let places = self.places(Position(after as u64), listed, Some(position)).await?;
+        Ok((index as u64 * WIDTH, places))
+    }
+
+    /// Where the leaves of a tile lie: as it is written down, or as they follow each other behind `after`; of these at least
+    /// up to `until`.
+    async fn places(
+        &mut self,
+        mut after: Position,
+        listed: Option<Vec<u8>>,
+        until: Option<Position>,
+    ) -> Result<Vec<Place>, TreeError> {
         if let Leaves::Listed = self.tree.leaves {
-            return Ok((first, listed.as_deref().map(positions_of).unwrap_or_default()));
+            return Ok(listed.as_deref().map(places_of).unwrap_or_default());
         }
-        let mut after = Position(after as u64);
+        let mut places = Vec::new();
         self.read.clear();
-        while self.read.len() < WIDTH as usize && after < position {
+        while places.len() < WIDTH as usize && until.is_none_or(|until| after < until) {
             let page = self.tree.store.read_leaves(after, WIDTH as usize).await?;
             if page.next == after {
                 break;
             }
+            for stored in page.leaves {
+                let (before, position) = (after, stored.position);
+                after = position;
+                if self.tree.counts(&stored.leaf.stream) {
+                    places.push(Place { before, position });
+                    self.read.push(stored);
+                }
+            }
             after = page.next;
-            let counted = page
-                .leaves
-                .into_iter()
-                .filter(|stored| self.tree.counts(&stored.leaf.stream));
-            self.read.extend(counted);
         }
-        Ok((first, self.read.iter().map(|stored| stored.position).collect()))
+        Ok(places)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     LogKey, LogTree, TreeError,
-    growing::{Growing, Leaves, Row, positions_of},
+    growing::{Growing, Leaves, Row, places_of},
 };
 use domain::{
     event::Position,
@@ -23,17 +23,25 @@ pub(super) fn hashes(bytes: &[u8]) -> Vec<Hash> {
 }
 
 impl LogTree {
-    /// Begins the tree, if there is none; the last event looked at for organizations.
-    pub(super) async fn begin(&self) -> Result<Position, TreeError> {
+    /// Begins the tree, if there is none.
+    pub(super) async fn begin(&self) -> Result<(), TreeError> {
         sqlx::query("insert into ops.log_tree(log) values ($1) on conflict do nothing")
             .bind(&self.log.0)
             .execute(&self.pool)
             .await?;
-        let position: i64 = sqlx::query_scalar("select parts_position from ops.log_tree where log = $1")
+        Ok(())
+    }
+
+    /// Behind which event the logs of organizations begin.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn parts_since(&self) -> Result<Position, TreeError> {
+        let since: Option<i64> = sqlx::query_scalar("select parts_since from ops.log_tree where log = $1")
             .bind(&self.log.0)
-            .fetch_one(&self.pool)
+            .fetch_optional(&self.pool)
             .await?;
-        Ok(Position(position as u64))
+        Ok(Position(since.unwrap_or_default() as u64))
     }
 
     /// The tree as it is stored, and the last event it has looked at.
@@ -63,7 +71,7 @@ impl LogTree {
         let tree = tree.ok_or_else(|| TreeError::Found("the stored tree lacks tiles of its edge".to_owned()))?;
         let last = last.map(|(after, positions)| Leaves {
             after: Position(after as u64),
-            positions: positions.as_deref().map(positions_of).unwrap_or_default(),
+            positions: positions.as_deref().map(places_of).unwrap_or_default(),
         });
         let listed = matches!(self.leaves, super::Leaves::Listed);
         let growing = Growing::new(self.log.clone(), tree, last, listed);
@@ -111,13 +119,13 @@ impl LogTree {
             .collect()
     }
 
-    /// Moves this tree on from a size and two positions (its own and that of organizations) to `next`, and `parts` with it, with
-    /// the tiles that changed; whether it still was there.
+    /// Moves this tree on from `(size, position)` to `next`, and `parts` with it, with the tiles that changed; whether it still
+    /// was there.
     pub(super) async fn save(
         &self,
-        (size, position, parts_position): (u64, Position, Position),
+        (size, position): (u64, Position),
         all: &mut Growing,
-        next: (Position, Position),
+        next: Position,
         parts: impl Iterator<Item = &mut Growing> + Send,
     ) -> Result<bool, TreeError> {
         let mut tx = self.pool.begin().await?;
@@ -126,16 +134,13 @@ impl LogTree {
             .execute(&mut *tx)
             .await?;
         let moved = sqlx::query(
-            "update ops.log_tree set size = $5, position = $6, parts_position = $7
-             where log = $1 and size = $2 and position = $3 and parts_position = $4",
+            "update ops.log_tree set size = $4, position = $5 where log = $1 and size = $2 and position = $3",
         )
         .bind(&self.log.0)
         .bind(size as i64)
         .bind(position.0 as i64)
-        .bind(parts_position.0 as i64)
         .bind(all.tree.size() as i64)
-        .bind(next.0.0 as i64)
-        .bind(next.1.0 as i64)
+        .bind(next.0 as i64)
         .execute(&mut *tx)
         .await?;
         if moved.rows_affected() == 0 {
@@ -156,7 +161,7 @@ impl LogTree {
             )
             .bind(&logs)
             .bind(&sizes)
-            .bind(next.1.0 as i64)
+            .bind(next.0 as i64)
             .execute(&mut *tx)
             .await?;
         }
@@ -177,16 +182,20 @@ impl LogTree {
         .bind(self.log.parts())
         .fetch_all(&self.pool)
         .await?;
-        let count = grown.len();
+        let (mut count, mut failed) = (0, None);
         for log in grown {
             let part = Self {
                 log: LogId(log),
                 leaves: super::Leaves::Listed,
                 ..self.clone()
             };
-            part.sign(key).await?;
+            // that one cannot be signed is no reason to leave the others out
+            match part.sign(key).await {
+                Ok(_) => count += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(count)
+        failed.map_or(Ok(count), Err)
     }
 
     /// The newest signed checkpoint.
@@ -218,8 +227,9 @@ impl LogTree {
     /// # Errors
     /// What the database says; [`TreeError::Found`] if a larger tree was signed before.
     pub async fn sign(&self, key: &LogKey) -> Result<Option<(u64, String)>, TreeError> {
-        let tree = self.load().await?.0.tree;
+        // what was signed first: another process may take up more and sign it in between
         let signed = self.latest().await?;
+        let tree = self.load().await?.0.tree;
         match signed {
             Some((size, _)) if size > tree.size() => Err(TreeError::Found(format!(
                 "a checkpoint of size {size} was signed, and the tree has only {} leaves",

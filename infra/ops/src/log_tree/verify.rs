@@ -1,6 +1,9 @@
 //! Comparing events, tree and checkpoints.
 
-use super::{LogTree, TreeError, check};
+use super::{
+    Leaves, LogTree, TreeError, check,
+    growing::{Growing, Row},
+};
 use domain::{
     event::{Position, StoredEvent},
     id::OrganizationId,
@@ -41,13 +44,49 @@ pub struct Verified {
     pub organizations: usize,
 }
 
+/// Level, index, hashes, the position before the first leaf, and where leaves lie.
+type StoredTile = (i16, i64, Vec<u8>, Option<i64>, Option<Vec<u8>>);
+
 /// The roots that were signed at each size, and where each is from.
 type Roots = BTreeMap<u64, Vec<(Hash, String)>>;
 
-/// The tree of the log of an organization, computed anew.
-struct Part {
+/// A tree that is computed anew, beside the stored one.
+struct Anew {
     stored: LogTree,
-    tree: Tree,
+    growing: Growing,
+}
+
+impl Anew {
+    fn new(stored: LogTree) -> Self {
+        let listed = matches!(stored.leaves, Leaves::Listed);
+        Self {
+            growing: Growing::new(stored.log.clone(), Tree::default(), None, listed),
+            stored,
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.growing.tree.size()
+    }
+
+    /// Adds an event, and compares the root where one was signed.
+    fn push(
+        &mut self,
+        leaf: &Leaf,
+        (before, position): (Position, Position),
+        roots: &HashMap<LogId, Roots>,
+    ) -> Result<(), TreeError> {
+        self.growing.push(leaf, before, position);
+        self.stored.compare_root(&self.growing.tree, roots)
+    }
+
+    /// Compares the tiles that changed with the stored ones.
+    async fn compare(&mut self) -> Result<(), TreeError> {
+        if !self.growing.grown {
+            return Ok(());
+        }
+        self.stored.compare_tiles(self.growing.take_changed()).await
+    }
 }
 
 fn found<T>(what: impl Into<String>) -> Result<T, TreeError> {
@@ -70,9 +109,10 @@ impl LogTree {
         // trees that move on meanwhile only have more
         let sizes = self.sizes().await?;
         let size = sizes.get(&self.log).copied().unwrap_or_default();
+        let since = self.parts_since().await?;
         let (roots, checkpoints) = self.roots(key, known, &sizes).await?;
-        let (mut tree, mut after, mut later) = (Tree::default(), Position::START, 0);
-        let mut parts: HashMap<OrganizationId, Part> = HashMap::new();
+        let (mut all, mut after, mut later) = (Anew::new(self.clone()), Position::START, 0);
+        let mut parts: HashMap<OrganizationId, Anew> = HashMap::new();
         loop {
             let page = self.store.read_all(after, PAGE).await?;
             if page.next == after {
@@ -82,43 +122,39 @@ impl LogTree {
             if digests.len() < page.events.len() {
                 return found(format!("events after position {after} went away while they were read"));
             }
-            let stored = self.stored_leaves(tree.size(), page.events.len() as u64).await?;
+            let stored = self.stored_leaves(all.size(), page.events.len() as u64).await?;
             for (event, beside) in page.events.iter().zip(&digests) {
+                let place = (std::mem::replace(&mut after, event.position), event.position);
                 if !self.counts(&event.stream) {
                     continue;
                 }
-                if tree.size() == size {
+                if all.size() == size {
                     later += 1;
                     continue;
                 }
-                let leaf = self.leaf(event, &beside.leaf, tree.size(), &stored)?;
-                tree.push(leaf.hash(&self.log, tree.size()));
-                self.compare_root(&tree, &roots)?;
+                let leaf = self.leaf(event, &beside.leaf, all.size(), &stored)?;
+                all.push(&leaf, place, &roots)?;
+                if event.position <= since {
+                    continue;
+                }
                 for organization in organizations_in(&event.meta) {
-                    let part = parts.entry(organization).or_insert_with(|| Part {
-                        stored: self.of(organization),
-                        tree: Tree::default(),
-                    });
-                    let log = &part.stored.log;
-                    part.tree.push(leaf.hash(log, part.tree.size()));
-                    part.stored.compare_root(&part.tree, &roots)?;
+                    let part = parts.entry(organization);
+                    let part = part.or_insert_with(|| Anew::new(self.of(organization)));
+                    part.push(&leaf, place, &roots)?;
                 }
             }
-            self.compare_tiles(tree.take_changed()).await?;
+            all.compare().await?;
             for part in parts.values_mut() {
-                let changed = part.tree.take_changed();
-                if !changed.is_empty() {
-                    part.stored.compare_tiles(changed).await?;
-                }
+                part.compare().await?;
             }
-            progress(tree.size(), size);
+            progress(all.size(), size);
             after = page.next;
         }
-        if tree.size() < size {
-            return found(format!("the log holds {size} events, the store only {}", tree.size()));
+        if all.size() < size {
+            return found(format!("the log holds {size} events, the store only {}", all.size()));
         }
         let organizations = parts.len();
-        let there = parts.into_values().map(|part| (part.stored.log, part.tree.size()));
+        let there = parts.into_values().map(|part| (part.stored.log.clone(), part.size()));
         let mut there: HashMap<LogId, u64> = there.collect();
         there.insert(self.log.clone(), size);
         for (log, stored) in &sizes {
@@ -251,14 +287,41 @@ impl LogTree {
         }
     }
 
-    /// Whether tiles are stored as they are here.
-    async fn compare_tiles(&self, changed: Vec<(TileId, Vec<Hash>)>) -> Result<(), TreeError> {
-        let ids: Vec<_> = changed.iter().map(|(tile, _)| *tile).collect();
-        let mut connection = self.pool.acquire().await?;
-        let stored = self.tiles(&mut connection, &ids).await?;
-        for (tile, hashes) in changed {
-            if !stored.get(&tile).is_some_and(|there| there.starts_with(&hashes)) {
-                let TileId { level, index } = tile;
+    /// Whether tiles are stored as they are here: hashes, and where leaves lie.
+    async fn compare_tiles(&self, changed: Vec<Row>) -> Result<(), TreeError> {
+        let (levels, places): (Vec<i16>, Vec<i64>) = changed
+            .iter()
+            .map(|row| (i16::from(row.tile.level), row.tile.index as i64))
+            .unzip();
+        let rows: Vec<StoredTile> = sqlx::query_as(
+            "select t.level, t.index, t.hashes, t.after_position, t.positions
+             from unnest($2::smallint[], $3::bigint[]) w(level, index)
+             join ops.log_tree_tile t on t.log = $1 and t.level = w.level and t.index = w.index",
+        )
+        .bind(&self.log.0)
+        .bind(&levels)
+        .bind(&places)
+        .fetch_all(&self.pool)
+        .await?;
+        let stored: HashMap<(i16, i64), _> = rows
+            .into_iter()
+            .map(|(level, index, hashes, after, positions)| ((level, index), (hashes, after, positions)))
+            .collect();
+        for Row { tile, hashes, leaves } in changed {
+            let TileId { level, index } = tile;
+            let same = stored
+                .get(&(i16::from(level), index as i64))
+                .is_some_and(|(there, after, positions)| {
+                    let (expected, listed) =
+                        leaves.map_or((None, None), |(after, listed)| (Some(after.0 as i64), listed));
+                    let listed = match (positions, listed) {
+                        (Some(positions), Some(listed)) => positions.starts_with(&listed),
+                        (None, None) => true,
+                        _ => false,
+                    };
+                    there.starts_with(&hashes.concat()) && *after == expected && listed
+                });
+            if !same {
                 let log = &self.log;
                 return found(format!(
                     "tile {index} of level {level} of the stored tree of {log} was changed"

@@ -105,7 +105,7 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
     };
     let out = BufWriter::new(out);
     let records = if export.proof {
-        proof::write(opened, &chosen, export.old_checkpoint.as_deref(), out).await?
+        proof::write(opened, chosen, export, out).await?
     } else {
         write(opened, &chosen, export.format, out).await?
     };

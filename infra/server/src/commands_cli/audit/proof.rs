@@ -1,8 +1,10 @@
 //! Checkpoints, and exports with proofs.
 
 use super::{Chosen, Opened, PAGE};
+use crate::cli::AuditExport;
 use anyhow::{Context as _, Result, bail};
 use domain::{
+    event::Position,
     id::OrganizationId,
     proof::{
         checkpoint::Checkpoint,
@@ -10,9 +12,12 @@ use domain::{
     },
 };
 use ops::log_tree::{Follower, LogTree, Prover, check};
-use projections::audit::{read::Log, record::AuditRecord};
+use projections::audit::{
+    read::{Cursor, Log},
+    record::AuditRecord,
+};
 use serde::Serialize;
-use std::{io::Write, path::Path};
+use std::io::Write;
 
 /// A record and its proof, as one object.
 #[derive(Serialize)]
@@ -46,22 +51,41 @@ fn log_of(all: &LogTree, organization: Option<OrganizationId>) -> LogTree {
 }
 
 /// The records chosen with their proofs, between a header and a seal; how many records.
-pub(super) async fn write(opened: &Opened, chosen: &Chosen, old: Option<&Path>, mut out: impl Write) -> Result<u64> {
+pub(super) async fn write(
+    opened: &Opened,
+    mut chosen: Chosen,
+    export: &AuditExport,
+    mut out: impl Write,
+) -> Result<u64> {
     let log = opened.keys.log()?;
     let key = opened.keys.checkpoints(&log)?;
     let mut follower = Follower::new(crate::proof::tree(&log, &opened.stores));
     follower.catch_up().await?;
     let organization = match chosen.log {
-        Log::Organization(organization) => Some(organization),
-        Log::All(_) | Log::Person(_) => None,
+        Log::Organization(organization) if !export.whole_log => Some(organization),
+        Log::Organization(_) | Log::All(_) | Log::Person(_) => None,
     };
-    // what is signed now covers at least the events up to here
-    let (_, end) = follower.tree().extent().await?;
+    let since = follower.tree().parts_since().await?;
+    if organization.is_some() && since > Position::START {
+        tracing::warn!(
+            position = since.0,
+            "what is older than the log of the organization is left out: --whole-log proves it"
+        );
+        let ordinal = i16::MAX;
+        let first = Cursor {
+            position: since,
+            ordinal,
+        };
+        chosen.after = chosen.after.max(Some(first));
+    }
     let tree = log_of(follower.tree(), organization);
     let log = tree.log().clone();
     let (size, note) = tree.sign(&key).await?.context("there is no event yet")?;
     let mut prover = Prover::new(tree.clone(), size);
-    let consistency = match old {
+    // all that is signed is to be in the read models, and nothing that came later in the export
+    let end = prover.end().await?;
+    super::caught_up(opened).await?;
+    let consistency = match &export.old_checkpoint {
         None => None,
         Some(path) => {
             let old = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;

@@ -37,6 +37,12 @@ pub fn file(verify: &AuditVerify) -> Result<()> {
         line.clear();
     }
     let checked = checker.finish()?;
+    let origin = &checked.checkpoint.origin;
+    if let Some(id) = verify.organization
+        && !origin.0.ends_with(&format!("/organization/{id}"))
+    {
+        bail!("this is an export of {origin}")
+    }
     if verify.complete && checked.missing > 0 {
         bail!(
             "{} events of {} are not in the export",
