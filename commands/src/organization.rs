@@ -6,6 +6,7 @@
 pub mod claim;
 pub mod collection;
 pub mod group;
+pub mod link;
 pub mod member;
 pub mod policy;
 pub mod profile;

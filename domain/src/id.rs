@@ -52,6 +52,8 @@ ids! {
     GroupPlaceId,
     /// A policy: [`PolicyId::of`] the organization and the kind.
     PolicyId,
+    /// The link into an organization.
+    InviteLinkId,
     /// A security task.
     TaskId,
     /// A domain as one organization claims it: [`DomainId::of`] both.

@@ -9,6 +9,7 @@ pub mod claim;
 pub mod collection;
 pub mod grant;
 pub mod group;
+pub mod link;
 pub mod membership;
 pub mod moment;
 pub mod place;

@@ -9,6 +9,7 @@ mod history;
 mod import;
 mod item;
 mod journey;
+mod link;
 mod matrix;
 mod member;
 mod public;

@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub mod claim;
 pub mod collection;
 pub mod group;
+pub mod link;
 pub mod member;
 pub mod policy;
 pub mod profile;
@@ -26,6 +27,7 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(member::routes())
         .merge(collection::routes())
         .merge(claim::routes())
+        .merge(link::routes())
         .merge(task::routes())
         .merge(sponsorship::routes())
         .merge(group::routes())

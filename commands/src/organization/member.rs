@@ -7,6 +7,7 @@ mod delete_account;
 mod end;
 pub mod invitation;
 mod invite;
+mod join_by_link;
 mod recovery;
 mod revoke;
 
@@ -16,6 +17,7 @@ pub use confirm::ConfirmMember;
 pub use delete_account::DeleteClaimedAccount;
 pub use end::EndMembership;
 pub use invite::{Invitation, InviteAgain, InviteMembers};
+pub use join_by_link::{JoinByLink, LinkKey};
 pub use recovery::{EnrolInRecovery, RecoverAccount};
 pub use revoke::{RestoreMember, RevokeMember};
 

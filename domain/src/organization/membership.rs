@@ -108,6 +108,26 @@ pub enum MembershipEvent {
         /// When.
         at: Timestamp,
     },
+    /// Somebody came in by the link of the organization, without an invitation of their own.
+    #[serde(rename = "MembershipJoinedByLink")]
+    JoinedByLink {
+        /// Into which organization.
+        organization: OrganizationId,
+        /// Who.
+        user: UserId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody who came in by the link had the organization's key from it, and sealed it for themselves.
+    #[serde(rename = "MembershipConfirmedByLink")]
+    ConfirmedByLink {
+        /// The organization's key, sealed for the member.
+        key: EncString,
+        /// SHA-256 of it.
+        fingerprint: String,
+        /// When.
+        at: Timestamp,
+    },
     /// Another role, or other permissions.
     #[serde(rename = "MemberRoleChanged")]
     RoleChanged {
@@ -193,6 +213,8 @@ impl DomainEvent for MembershipEvent {
         ("MemberInvitedAgain", 1),
         ("MembershipAccepted", 1),
         ("MembershipConfirmed", 1),
+        ("MembershipJoinedByLink", 1),
+        ("MembershipConfirmedByLink", 1),
         ("MemberRoleChanged", 1),
         ("MemberExternalIdChanged", 1),
         ("MembershipRevoked", 1),
@@ -211,6 +233,8 @@ impl DomainEvent for MembershipEvent {
             | Self::InvitedAgain { at }
             | Self::Accepted { at, .. }
             | Self::Confirmed { at, .. }
+            | Self::JoinedByLink { at, .. }
+            | Self::ConfirmedByLink { at, .. }
             | Self::RoleChanged { at, .. }
             | Self::ExternalIdChanged { at, .. }
             | Self::Revoked { at, .. }
@@ -313,7 +337,7 @@ impl Membership {
 
 impl Aggregate for Membership {
     const CATEGORY: &'static str = "membership";
-    const FOLD: &'static str = "a2cba7f6783cc1f9";
+    const FOLD: &'static str = "f8e68ecbe7822b00";
     type Id = MembershipId;
     type Event = MembershipEvent;
 
@@ -368,7 +392,25 @@ impl Aggregate for Membership {
                     created: *at,
                 }));
             }
+            E::JoinedByLink { organization, user, at } => {
+                return Self::Live(Box::new(LiveMembership {
+                    organization: *organization,
+                    stage: Stage::Accepted,
+                    revoked: false,
+                    user: Some(*user),
+                    email: None,
+                    address: None,
+                    role: Role::User,
+                    secrets_manager: false,
+                    external_id: None,
+                    key: None,
+                    recovery_key: None,
+                    invited: *at,
+                    created: *at,
+                }));
+            }
             E::InvitedAgain { .. }
+            | E::ConfirmedByLink { .. }
             | E::Accepted { .. }
             | E::Confirmed { .. }
             | E::RoleChanged { .. }
@@ -383,14 +425,14 @@ impl Aggregate for Membership {
         }
         let Self::Live(mut live) = self else { return self };
         match event {
-            E::Founded { .. } | E::Invited { .. } | E::Recovered { .. } => {}
+            E::Founded { .. } | E::Invited { .. } | E::JoinedByLink { .. } | E::Recovered { .. } => {}
             E::InvitedAgain { at } => live.invited = *at,
             E::Accepted { user, .. } => {
                 live.stage = Stage::Accepted;
                 live.user = Some(*user);
                 live.address = None;
             }
-            E::Confirmed { key, .. } => {
+            E::Confirmed { key, .. } | E::ConfirmedByLink { key, .. } => {
                 live.stage = Stage::Confirmed;
                 live.key = Some(key.clone());
             }
@@ -413,9 +455,9 @@ impl Aggregate for Membership {
 
     fn counts(&self, _: MembershipId, event: &MembershipEvent) -> Counts {
         Counts::within(match event {
-            MembershipEvent::Founded { organization, .. } | MembershipEvent::Invited { organization, .. } => {
-                Some(*organization)
-            }
+            MembershipEvent::Founded { organization, .. }
+            | MembershipEvent::Invited { organization, .. }
+            | MembershipEvent::JoinedByLink { organization, .. } => Some(*organization),
             _ => self.live().map(|membership| membership.organization),
         })
     }

@@ -183,6 +183,11 @@ impl Moment {
             | OrganizationEvent::DomainVerified { .. }
             | OrganizationEvent::DomainNotVerified { .. }
             | OrganizationEvent::DomainRemoved { .. }
+            | OrganizationEvent::LinkCreated { .. }
+            | OrganizationEvent::LinkRefreshed { .. }
+            | OrganizationEvent::LinkDomainsChanged { .. }
+            | OrganizationEvent::LinkConfirmationSet { .. }
+            | OrganizationEvent::LinkDeleted { .. }
             | OrganizationEvent::Exported { .. }
             // each item that went is told by its own event
             | OrganizationEvent::VaultPurged { .. } => {}

@@ -4,8 +4,11 @@ use crate::{
     account::user::Secret,
     crypto::EncString,
     event::{Aggregate, Counts, DomainEvent},
-    id::{DomainId, MembershipId, OrganizationId, SubjectId, UserId},
-    organization::claim::{Claim, Claims, DomainName},
+    id::{DomainId, InviteLinkId, MembershipId, OrganizationId, SubjectId, UserId},
+    organization::{
+        claim::{Claim, Claims, DomainName},
+        link::{InviteLink, LinkSecret},
+    },
     personal::Personal,
     time::Timestamp,
 };
@@ -193,6 +196,54 @@ pub enum OrganizationEvent {
         /// When.
         at: Timestamp,
     },
+    /// It has a link by which people get in.
+    #[serde(rename = "InviteLinkCreated")]
+    LinkCreated {
+        /// The link.
+        link: InviteLinkId,
+        /// What makes it work.
+        secret: Personal<LinkSecret>,
+        /// The domains an address may be in.
+        domains: Vec<DomainName>,
+        /// Whether who has it can confirm themselves.
+        confirms: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// The link is another one: the one before is good no longer.
+    #[serde(rename = "InviteLinkRefreshed")]
+    LinkRefreshed {
+        /// What makes it work.
+        secret: Personal<LinkSecret>,
+        /// Whether who has it can confirm themselves.
+        confirms: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// The link is for addresses in other domains.
+    #[serde(rename = "InviteLinkDomainsChanged")]
+    LinkDomainsChanged {
+        /// The domains an address may be in.
+        domains: Vec<DomainName>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Who has the link can confirm themselves, or no longer.
+    #[serde(rename = "InviteLinkConfirmationSet")]
+    LinkConfirmationSet {
+        /// What makes it work.
+        secret: Personal<LinkSecret>,
+        /// Whether who has it can confirm themselves.
+        confirms: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// There is no link any more.
+    #[serde(rename = "InviteLinkDeleted")]
+    LinkDeleted {
+        /// When.
+        at: Timestamp,
+    },
     /// It is gone, and all that was in it.
     #[serde(rename = "OrganizationDeleted")]
     Deleted {
@@ -217,6 +268,11 @@ impl DomainEvent for OrganizationEvent {
         ("OrganizationDomainVerified", 1),
         ("OrganizationDomainNotVerified", 1),
         ("OrganizationDomainRemoved", 1),
+        ("InviteLinkCreated", 1),
+        ("InviteLinkRefreshed", 1),
+        ("InviteLinkDomainsChanged", 1),
+        ("InviteLinkConfirmationSet", 1),
+        ("InviteLinkDeleted", 1),
         ("OrganizationDeleted", 1),
     ];
 
@@ -236,6 +292,11 @@ impl DomainEvent for OrganizationEvent {
             | Self::DomainVerified { at, .. }
             | Self::DomainNotVerified { at, .. }
             | Self::DomainRemoved { at, .. }
+            | Self::LinkCreated { at, .. }
+            | Self::LinkRefreshed { at, .. }
+            | Self::LinkDomainsChanged { at, .. }
+            | Self::LinkConfirmationSet { at, .. }
+            | Self::LinkDeleted { at }
             | Self::Deleted { at } => *at,
         }
     }
@@ -260,6 +321,8 @@ pub struct LiveOrganization {
     pub owners: BTreeSet<MembershipId>,
     /// Domains it claims.
     pub domains: Claims,
+    /// The link by which people get in.
+    pub link: Option<InviteLink>,
     /// When it was founded.
     pub created: Timestamp,
 }
@@ -288,7 +351,7 @@ impl Organization {
 
 impl Aggregate for Organization {
     const CATEGORY: &'static str = "organization";
-    const FOLD: &'static str = "fa8d4240f1e4484f";
+    const FOLD: &'static str = "d670b74c6233f400";
     type Id = OrganizationId;
     type Event = OrganizationEvent;
 
@@ -313,6 +376,7 @@ impl Aggregate for Organization {
                 api_key_at: None,
                 owners: BTreeSet::from([*owner]),
                 domains: Claims::new(),
+                link: None,
                 created: *at,
             }));
         }
@@ -336,6 +400,33 @@ impl Aggregate for Organization {
             E::DomainRemoved { domain, .. } => {
                 live.domains.remove(domain);
             }
+            E::LinkCreated {
+                link,
+                secret,
+                domains,
+                confirms,
+                at,
+            } => {
+                live.link = Some(InviteLink {
+                    id: *link,
+                    secret: secret.known().cloned(),
+                    domains: domains.clone(),
+                    confirms: *confirms,
+                    created: *at,
+                });
+            }
+            E::LinkRefreshed { secret, confirms, .. } | E::LinkConfirmationSet { secret, confirms, .. } => {
+                if let Some(link) = &mut live.link {
+                    link.secret = secret.known().cloned();
+                    link.confirms = *confirms;
+                }
+            }
+            E::LinkDomainsChanged { domains, .. } => {
+                if let Some(link) = &mut live.link {
+                    link.domains.clone_from(domains);
+                }
+            }
+            E::LinkDeleted { .. } => live.link = None,
             E::DetailsChanged { details, .. } => live.details = details.known().cloned(),
             E::IdentifierChanged { identifier, .. } => live.identifier.clone_from(identifier),
             E::KeysSet { keys, .. } => live.keys = Some(keys.clone()),

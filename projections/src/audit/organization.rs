@@ -66,6 +66,11 @@ pub(super) fn profile(id: Uuid, event: &OrganizationEvent) -> Said {
         E::DomainRemoved { name, .. } => (Some(2001), json!({ "domainName": name })),
         E::DomainVerified { name, .. } => (Some(2002), json!({ "domainName": name })),
         E::DomainNotVerified { name, .. } => (Some(2003), json!({ "domainName": name })),
+        E::LinkCreated { domains, .. } => (Some(1624), json!({ "allowedDomains": domains })),
+        E::LinkDomainsChanged { domains, .. } => (Some(1625), json!({ "allowedDomains": domains })),
+        E::LinkDeleted { .. } => (Some(1626), json!({})),
+        E::LinkRefreshed { .. } => (Some(1628), json!({})),
+        E::LinkConfirmationSet { confirms, .. } => (Some(if *confirms { 1629 } else { 1630 }), json!({})),
         E::VaultPurged { .. } => (Some(1601), json!({})),
         E::Exported { .. } => (Some(1602), json!({})),
     };
@@ -92,6 +97,11 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
         }
         E::InvitedAgain { .. } => (Some(1500), json!({ "again": true })),
         E::Accepted { user, .. } => (None, json!({ "memberUserId": user })),
+        E::JoinedByLink { organization, user, .. } => (
+            Some(1524),
+            json!({ "organizationId": organization, "memberUserId": user }),
+        ),
+        E::ConfirmedByLink { fingerprint, .. } => (Some(1526), json!({ "keyFingerprint": fingerprint })),
         E::Confirmed { fingerprint, .. } => (Some(1501), json!({ "keyFingerprint": fingerprint })),
         E::RoleChanged { role, .. } => (Some(1502), json!({ "access": role })),
         E::ExternalIdChanged { .. } => (Some(1502), json!({})),
@@ -120,7 +130,9 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
         }
     };
     let organization = match event {
-        E::Founded { organization, .. } | E::Invited { organization, .. } => Some(*organization),
+        E::Founded { organization, .. } | E::Invited { organization, .. } | E::JoinedByLink { organization, .. } => {
+            Some(*organization)
+        }
         _ => None,
     };
     Said {

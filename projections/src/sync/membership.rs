@@ -118,15 +118,25 @@ pub(super) fn evolve(row: Option<MembershipRow>, event: &MembershipEvent) -> Opt
             row.view.secrets_manager = *secrets_manager;
             return Some(row);
         }
+        E::JoinedByLink { organization, user, at } => {
+            let mut row = fresh(*organization, Role::User, *at);
+            row.user = Some(*user);
+            row.view.stage = Stage::Accepted;
+            return Some(row);
+        }
         _ => row?,
     };
     match event {
-        E::Founded { .. } | E::Invited { .. } | E::InvitedAgain { .. } | E::Recovered { .. } => {}
+        E::Founded { .. }
+        | E::Invited { .. }
+        | E::InvitedAgain { .. }
+        | E::JoinedByLink { .. }
+        | E::Recovered { .. } => {}
         E::Accepted { user, .. } => {
             row.view.stage = Stage::Accepted;
             row.user = Some(*user);
         }
-        E::Confirmed { key, .. } => {
+        E::Confirmed { key, .. } | E::ConfirmedByLink { key, .. } => {
             row.view.stage = Stage::Confirmed;
             row.view.key = Some(key.as_str().to_owned());
         }

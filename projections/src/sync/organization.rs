@@ -109,7 +109,13 @@ pub(super) fn evolve(row: Option<OrganizationView>, event: &OrganizationEvent) -
         ..row?
     };
     Some(match event {
-        E::Created { .. }
+        // what opens it is read from the events
+        E::LinkCreated { .. }
+        | E::LinkRefreshed { .. }
+        | E::LinkDomainsChanged { .. }
+        | E::LinkConfirmationSet { .. }
+        | E::LinkDeleted { .. }
+        | E::Created { .. }
         | E::OwnerAdded { .. }
         | E::OwnerRemoved { .. }
         | E::VaultPurged { .. }

@@ -34,6 +34,7 @@ fn features() -> Map<String, Value> {
         "useCustomPermissions",
         "useOrganizationDomains",
         "useMyItems",
+        "useInviteLinks",
         "selfHost",
     ];
     // their parts of the server are not there
@@ -44,7 +45,6 @@ fn features() -> Map<String, Value> {
         "useAdminSponsoredFamilies",
         "useAutomaticUserConfirmation",
         "usePhishingBlocker",
-        "useInviteLinks",
         "usePam",
     ];
     let on = on.into_iter().map(|name| (name.to_owned(), json!(true)));

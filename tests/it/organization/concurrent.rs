@@ -408,6 +408,7 @@ async fn an_organization_that_ends_amid_a_crowd_leaves_nothing() {
     let (_, bens, _) = join(server, &anns, &organization, "end-ben", 1, &[]).await;
     let (dan, dans) = server.member("end-dan").await;
     let waiting = invite(&anns, &organization, &dan, 2, &[]).await;
+    let token = invitation(server, &dan.email).await;
     let writing = (0..6).map(|n| {
         let (client, organization) = (bens.without_reuse(), organization.clone());
         async move {
@@ -430,7 +431,11 @@ async fn an_organization_that_ends_amid_a_crowd_leaves_nothing() {
             .await
             .ok_empty();
     };
-    let joining = accept_whatever(server, &dans, &organization, &dan, &waiting);
+    let joining = async {
+        let path = organization.path(&format!("users/{}/accept", id(&waiting)));
+        let answer = dans.post(&path, &json!({"token": token})).await;
+        assert!([200, 400, 404].contains(&answer.status), "{}", answer.text);
+    };
     tokio::join!(join_all(writing), ending, joining);
     for client in [&anns, &bens, &dans] {
         let sync = client.sync().await;
@@ -441,18 +446,4 @@ async fn an_organization_that_ends_amid_a_crowd_leaves_nothing() {
             .await
             .refused(404, "not found");
     }
-}
-
-/// Accepts an invitation, or finds that there is nothing any more.
-async fn accept_whatever(
-    server: &Server,
-    client: &Client,
-    organization: &Organization,
-    account: &Account,
-    membership: &Value,
-) {
-    let token = invitation(server, &account.email).await;
-    let path = organization.path(&format!("users/{}/accept", id(membership)));
-    let answer = client.post(&path, &json!({"token": token})).await;
-    assert!([200, 400, 404].contains(&answer.status), "{}", answer.text);
 }

@@ -232,6 +232,11 @@ const ABOUT_THE_REST: &[Rule] = &[
     ("organization: keys there are", |c| c.role == "owner"),
     ("organization: private key", |c| c.with("manageUsers")),
     ("organization: connection", |c| c.with("manageScim")),
+    ("link: read", |c| c.with("manageUsers")),
+    ("link: allow", |c| c.with("manageUsers")),
+    ("tasks: list", |c| c.with("accessReports")),
+    ("tasks: metrics", |c| c.with("accessReports")),
+    ("tasks: give", |c| c.with("accessReports")),
     ("domains: list", |c| c.with("manageSso")),
     ("domain: claim", |c| c.with("manageSso")),
     ("domain: give up", |c| c.with("manageSso")),
@@ -294,6 +299,9 @@ impl Stage {
         let invited = invite(&owner, &organization, &Account::new(&format!("{name}-invited")), 2, &[]).await;
         let body = json!({"name": "about", "collections": [], "users": [member]});
         let group = id(&owner.post(&organization.path("groups"), &body).await.ok());
+        let link =
+            json!({"allowedDomains": ["matrix.example"], "invite": "2.SU5W|SU5W|SU5W", "supportsConfirmation": false});
+        owner.post(&organization.path("invite-link"), &link).await.ok();
         Self {
             owner,
             founder,
@@ -615,6 +623,25 @@ impl Stage {
             "organization: connection" => {
                 let path = format!("/api/organizations/connections/{}/2", self.organization.id);
                 client.get(&path).await
+            }
+            "link: read" => client.get(&self.path("invite-link")).await,
+            "link: allow" => {
+                let body = json!({"allowedDomains": ["matrix.example"]});
+                client.put(&self.path("invite-link"), &body).await
+            }
+            "tasks: list" => {
+                let path = format!("/api/tasks/organization?organizationId={}", self.organization.id);
+                client.get(&path).await
+            }
+            "tasks: metrics" => {
+                client
+                    .get(&format!("/api/tasks/{}/metrics", self.organization.id))
+                    .await
+            }
+            "tasks: give" => {
+                let path = format!("/api/tasks/{}/bulk-create", self.organization.id);
+                let body = json!({"tasks": [{"type": 0, "cipherId": self.item}]});
+                client.post(&path, &body).await
             }
             "domains: list" => client.get(&self.path("domain")).await,
             "domain: claim" => {

@@ -179,7 +179,7 @@ async fn verified(
 }
 
 /// Stands for who asks where the server itself does.
-fn nobody() -> UserId {
+pub(super) fn nobody() -> UserId {
     UserId(uuid::Uuid::nil())
 }
 

@@ -5,7 +5,7 @@ use crate::{
 };
 use domain::{
     crypto::{EncString, fingerprint},
-    id::{CollectionId, GrantId, MembershipId},
+    id::{CollectionId, GrantId, MembershipId, OrganizationId},
     organization::{
         access::Standing,
         collection::{Collection, CollectionEvent},
@@ -13,6 +13,7 @@ use domain::{
         membership::{MembershipEvent, Stage},
         role::Role,
     },
+    time::Timestamp,
 };
 
 /// Hands somebody who accepted the organization's key.
@@ -55,27 +56,37 @@ impl Transaction for ConfirmMember {
         if live.role == Role::Owner {
             keep_owners(unit, organization, self.membership, true).await?;
         }
-        if let Some((collection, name)) = &self.own_collection {
-            let created = CollectionEvent::Created {
-                organization,
-                name: name.clone(),
-                external_id: None,
-                default_of: Some(self.membership),
-                at,
-            };
-            let loaded = unit.fresh::<Collection>(*collection);
-            unit.append(loaded, vec![created]);
-            let to = Grantee::Member(self.membership);
-            let granted = GrantEvent::Granted {
-                organization,
-                collection: *collection,
-                to,
-                rights: Rights::MANAGE,
-                at,
-            };
-            let loaded = unit.fresh::<Grant>(GrantId::of(*collection, to.id()));
-            unit.append(loaded, vec![granted]);
-        }
+        give_own_collection(unit, organization, self.membership, self.own_collection.as_ref(), at);
         Ok(())
     }
+}
+
+/// A member who is confirmed at `at` gets a collection for their own items, where there is to be one.
+pub(super) fn give_own_collection(
+    unit: &mut Unit<'_>,
+    organization: OrganizationId,
+    member: MembershipId,
+    own: Option<&(CollectionId, EncString)>,
+    at: Timestamp,
+) {
+    let Some((collection, name)) = own else { return };
+    let created = CollectionEvent::Created {
+        organization,
+        name: name.clone(),
+        external_id: None,
+        default_of: Some(member),
+        at,
+    };
+    let loaded = unit.fresh::<Collection>(*collection);
+    unit.append(loaded, vec![created]);
+    let to = Grantee::Member(member);
+    let granted = GrantEvent::Granted {
+        organization,
+        collection: *collection,
+        to,
+        rights: Rights::MANAGE,
+        at,
+    };
+    let loaded = unit.fresh::<Grant>(GrantId::of(*collection, to.id()));
+    unit.append(loaded, vec![granted]);
 }

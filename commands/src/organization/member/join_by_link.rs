@@ -1,0 +1,174 @@
+use super::{confirm::give_own_collection, is_free};
+use crate::{
+    execute::{Transaction, Unit},
+    organization::{OrganizationError, Stop, link::used, must, refuse},
+};
+use domain::{
+    account::user::User,
+    crypto::{EncString, fingerprint},
+    id::{CollectionId, MembershipId, OrganizationId, PlaceId, UserId},
+    organization::{
+        membership::{Membership, MembershipEvent, Stage},
+        place::{Place, PlaceEvent},
+        role::Role,
+    },
+};
+use uuid::Uuid;
+
+/// The organization's key as somebody had it from a link.
+#[derive(Debug, Clone)]
+pub struct LinkKey {
+    /// Sealed by the member for themselves.
+    pub key: EncString,
+    /// A collection for the member's own items, where a policy asks for one.
+    pub own_collection: Option<(CollectionId, EncString)>,
+}
+
+/// Gets into an organization by its link: an invitation of one's own is accepted so, else there is a new membership, of an ordinary
+/// user. Where the link allows it, who has the organization's key from it is confirmed by it.
+#[derive(Debug, Clone)]
+pub struct JoinByLink {
+    /// Into which organization.
+    pub organization: OrganizationId,
+    /// The code of the link.
+    pub code: Uuid,
+    /// Who.
+    pub user: UserId,
+    /// A new id, for a new membership.
+    pub membership: MembershipId,
+    /// What a policy that is on asks for and the account lacks.
+    pub forbidden: Option<&'static str>,
+    /// The user key, sealed for the organization, where members are enrolled in recovery as they come.
+    pub recovery: Option<EncString>,
+    /// The organization's key, if the member is to be confirmed.
+    pub key: Option<LinkKey>,
+}
+
+impl Transaction for JoinByLink {
+    type Output = ();
+    type Error = OrganizationError;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let link = used(unit, self.organization, self.code).await?;
+        let account = unit.load::<User>(self.user).await?.state;
+        let Some(account) = account.live() else {
+            return refuse(OrganizationError::NotFound);
+        };
+        must(
+            link.allows(&account.email),
+            OrganizationError::Invalid("Your email domain is not allowed to join this organization."),
+        )?;
+        must(
+            self.key.is_none() || link.confirms,
+            OrganizationError::Invalid("The invite link does not confirm members."),
+        )?;
+        let place = unit
+            .load::<Place>(PlaceId::of_user(self.organization, self.user))
+            .await?;
+        if !is_free(unit, place.state).await? {
+            return self.confirm_accepted(unit, place.state).await;
+        }
+        if let Some(policy) = self.forbidden {
+            must(false, OrganizationError::Policy(policy))?;
+        }
+        let invited = unit
+            .load::<Place>(PlaceId::of_address(self.organization, account.address))
+            .await?;
+        // an invitation of their own says what they are to be
+        let membership = match invited.state {
+            Place::Taken(by) if !is_free(unit, invited.state).await? => by,
+            _ => self.membership,
+        };
+        let loaded = unit.load::<Membership>(membership).await?;
+        let (role, mut events) = match loaded.state.within(self.organization) {
+            Some(live) => {
+                must(
+                    live.stage == Stage::Invited && !live.revoked,
+                    OrganizationError::WrongStage("Your organization access has been revoked."),
+                )?;
+                let at = unit.now_for(&loaded);
+                (live.role, vec![MembershipEvent::Accepted { user: self.user, at }])
+            }
+            None => {
+                let at = unit.now();
+                let joined = MembershipEvent::JoinedByLink {
+                    organization: self.organization,
+                    user: self.user,
+                    at,
+                };
+                (Role::User, vec![joined])
+            }
+        };
+        let at = domain::event::DomainEvent::at(&events[0]);
+        self.enrol_and_confirm(unit, membership, role, at, &mut events)?;
+        let taken = PlaceEvent::Taken {
+            organization: self.organization,
+            by: membership,
+            at: unit.now_for(&place),
+        };
+        unit.append(place, vec![taken]);
+        if invited.state == Place::Taken(membership) {
+            let at = unit.now_for(&invited);
+            unit.append(invited, vec![PlaceEvent::Freed { at }]);
+        }
+        unit.append(loaded, events);
+        Ok(())
+    }
+}
+
+impl JoinByLink {
+    /// Somebody who came in before, and has the key now.
+    async fn confirm_accepted(&self, unit: &mut Unit<'_>, place: Place) -> Result<(), Stop> {
+        let Place::Taken(membership) = place else {
+            return refuse(OrganizationError::NotFound);
+        };
+        let loaded = unit.load::<Membership>(membership).await?;
+        let live = loaded.state.within(self.organization).cloned();
+        let waits = live.filter(|live| live.stage == Stage::Accepted && !live.revoked && self.key.is_some());
+        let Some(live) = waits else {
+            return refuse(OrganizationError::AlreadyMember);
+        };
+        if let Some(policy) = self.forbidden {
+            must(false, OrganizationError::Policy(policy))?;
+        }
+        let mut events = Vec::new();
+        let at = unit.now_for(&loaded);
+        self.enrol_and_confirm(unit, membership, live.role, at, &mut events)?;
+        unit.append(loaded, events);
+        Ok(())
+    }
+
+    fn enrol_and_confirm(
+        &self,
+        unit: &mut Unit<'_>,
+        membership: MembershipId,
+        role: Role,
+        at: domain::time::Timestamp,
+        events: &mut Vec<MembershipEvent>,
+    ) -> Result<(), Stop> {
+        let mut at = at;
+        if let Some(key) = &self.recovery {
+            at = at.next(at);
+            events.push(MembershipEvent::RecoveryEnrolled {
+                key: key.clone(),
+                fingerprint: fingerprint(key.as_str()),
+                at,
+            });
+        }
+        if let Some(LinkKey { key, own_collection }) = &self.key {
+            // more than an ordinary user is nobody by a link alone
+            must(
+                role == Role::User,
+                OrganizationError::Invalid("An administrator must confirm this member."),
+            )?;
+            at = at.next(at);
+            events.push(MembershipEvent::ConfirmedByLink {
+                key: key.clone(),
+                fingerprint: fingerprint(key.as_str()),
+                at,
+            });
+            give_own_collection(unit, self.organization, membership, own_collection.as_ref(), at);
+        }
+        Ok(())
+    }
+}
