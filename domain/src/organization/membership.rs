@@ -105,6 +105,9 @@ pub enum MembershipEvent {
         key: EncString,
         /// SHA-256 of it.
         fingerprint: String,
+        /// Whether a client did it by itself, as a policy allows, and nobody looked.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        automatic: bool,
         /// When.
         at: Timestamp,
     },

@@ -102,6 +102,11 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
             json!({ "organizationId": organization, "memberUserId": user }),
         ),
         E::ConfirmedByLink { fingerprint, .. } => (Some(1526), json!({ "keyFingerprint": fingerprint })),
+        E::Confirmed {
+            fingerprint,
+            automatic: true,
+            ..
+        } => (Some(1517), json!({ "keyFingerprint": fingerprint })),
         E::Confirmed { fingerprint, .. } => (Some(1501), json!({ "keyFingerprint": fingerprint })),
         E::RoleChanged { role, .. } => (Some(1502), json!({ "access": role })),
         E::ExternalIdChanged { .. } => (Some(1502), json!({})),

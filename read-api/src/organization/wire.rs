@@ -34,6 +34,7 @@ fn features() -> Map<String, Value> {
         "useCustomPermissions",
         "useOrganizationDomains",
         "useMyItems",
+        "useAutomaticUserConfirmation",
         "useInviteLinks",
         "selfHost",
     ];
@@ -43,7 +44,6 @@ fn features() -> Map<String, Value> {
         "useSecretsManager",
         "useRiskInsights",
         "useAdminSponsoredFamilies",
-        "useAutomaticUserConfirmation",
         "usePhishingBlocker",
         "usePam",
     ];

@@ -1,6 +1,6 @@
 //! The link into an organization: who may use it, for what, and until when.
 
-use super::{invite, join};
+use super::{accept, invite, join};
 use serde_json::{Value, json};
 use tests::client::organization::Organization;
 use tests::client::vault::id;
@@ -283,4 +283,70 @@ async fn of_one_person_who_comes_by_the_link_many_times_at_once_there_is_one_mem
         .iter()
         .filter(|one| one["email"] == ben.email);
     assert_eq!(found.count(), 1, "{members}");
+}
+
+/// With the policy that allows it, clients of those who look after members confirm ordinary users by themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_confirm_by_themselves_where_a_policy_allows_it() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("auto-ann").await;
+    let organization = anns.found(&ann, "Automatic").await;
+    let (_, users, _) = join(server, &anns, &organization, "auto-user", 2, &[]).await;
+    let path = |rest: &str| organization.path(rest);
+    let mut waiting = Vec::new();
+    for (name, role) in [("auto-ben", 2), ("auto-cid", 2), ("auto-dan", 1)] {
+        let (account, client) = server.member(name).await;
+        let membership = invite(&anns, &organization, &account, role, &[]).await;
+        accept(server, &client, &organization, &account, &membership).await;
+        let key = KeyPair::seal_for(&account.pair.public_key(), &organization.key.to_bytes()).unwrap();
+        waiting.push((id(&membership), key, client));
+    }
+    let pending = path("users/pending-auto-confirm");
+    let one = |n: usize| path(&format!("users/{}/auto-confirm", waiting[n].0));
+    let key = |n: usize| json!({"key": waiting[n].1});
+    assert_eq!(anns.get(&pending).await.ok()["data"], json!([]));
+    anns.post(&one(0), &key(0))
+        .await
+        .refused(400, "cannot be confirmed automatically");
+    for kind in [3, 18] {
+        anns.put(&path(&format!("policies/{kind}")), &json!({"enabled": true}))
+            .await
+            .ok();
+    }
+    let found = anns.get(&pending).await.ok();
+    for member in found["data"].as_array().unwrap() {
+        assert_shape("OrganizationUserPendingAutoConfirmResponseModel", member);
+    }
+    let mut found: Vec<_> = found["data"].as_array().unwrap().iter().map(id).collect();
+    let mut expected = vec![waiting[0].0.clone(), waiting[1].0.clone()];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    users.get(&pending).await.refused(403, "permission");
+    users.post(&one(0), &key(0)).await.refused(403, "permission");
+    anns.post(&one(0), &json!({})).await.refused(400, "Key");
+    anns.post(&one(0), &key(0)).await.ok_empty();
+    anns.post(&one(0), &key(0)).await.refused(400, "not valid");
+    let keys = json!({"keys": [{"id": waiting[1].0, "key": waiting[1].1}, {"id": waiting[2].0, "key": waiting[2].1}]});
+    let done = anns.post(&path("users/bulk-auto-confirm"), &keys).await.ok();
+    let errors: Vec<_> = done["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["error"].as_str().unwrap())
+        .collect();
+    assert_eq!(errors, ["", "Member cannot be confirmed automatically."]);
+    for (_, _, client) in &waiting[..2] {
+        assert_eq!(
+            client.sync().await["profile"]["organizations"][0]["id"],
+            organization.id.as_str()
+        );
+    }
+    let events = anns.get(&path("events")).await.ok();
+    let automatic = events["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["type"] == 1517);
+    assert_eq!(automatic.count(), 2);
 }

@@ -47,6 +47,7 @@ pub fn routes() -> Routes<WriteApi> {
         .put("/organizations/{id}/users/{member}/restore/vnext", restore)
         .delete("/organizations/{id}/users/{member}/delete-account", delete_account)
         .post("/organizations/{id}/users/{member}/delete-account", delete_account)
+        .post("/organizations/{id}/users/{member}/auto-confirm", confirm_automatically)
         .post("/organizations/{id}/leave", leave)
         .merge(join::routes())
         .merge(recovery::routes())
@@ -82,6 +83,22 @@ struct ConfirmRequest {
     default_user_collection_name: Option<String>,
 }
 
+impl ConfirmRequest {
+    /// The key, and the sealed name of a collection for the member's own items.
+    fn checked(self) -> Answer<(EncString, Option<EncString>)> {
+        let mut checks = Checks::new();
+        let key = checks.sealed("Key", self.key);
+        let name = super::profile::sealed_name(
+            "DefaultUserCollectionName",
+            self.default_user_collection_name,
+            &mut checks,
+        );
+        checks.done()?;
+        let key = key.ok_or_else(|| Problem::field("Key", "The Key field is required."))?;
+        Ok((key, name))
+    }
+}
+
 /// `POST /organizations/{id}/users/{member}/confirm`.
 async fn confirm(
     caller: Caller,
@@ -89,18 +106,19 @@ async fn confirm(
     ids: PathIds<OrganizationId, MembershipId>,
     Body(request): Body<ConfirmRequest>,
 ) -> Answer<()> {
-    let mut checks = Checks::new();
-    let key = checks.sealed("Key", request.key);
-    let name = super::profile::sealed_name(
-        "DefaultUserCollectionName",
-        request.default_user_collection_name,
-        &mut checks,
-    );
-    checks.done()?;
-    let Some(key) = key else {
-        return Err(Problem::field("Key", "The Key field is required."));
-    };
-    confirm_one(&app, &caller, ids.0, ids.1, key, name).await
+    let (key, name) = request.checked()?;
+    confirm_one(&app, &caller, ids.0, ids.1, (key, name), false).await
+}
+
+/// `POST /organizations/{id}/users/{member}/auto-confirm`: by a client of somebody who looks after members, without their doing.
+async fn confirm_automatically(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, MembershipId>,
+    Body(request): Body<ConfirmRequest>,
+) -> Answer<()> {
+    let (key, name) = request.checked()?;
+    confirm_one(&app, &caller, ids.0, ids.1, (key, name), true).await
 }
 
 async fn confirm_one(
@@ -108,8 +126,8 @@ async fn confirm_one(
     caller: &Caller,
     organization: OrganizationId,
     membership: MembershipId,
-    key: EncString,
-    own_collection: Option<EncString>,
+    (key, own_collection): (EncString, Option<EncString>),
+    automatic: bool,
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
     let rules = rules::of(app, caller.id, organization).await?;
@@ -117,6 +135,7 @@ async fn confirm_one(
         by,
         membership,
         key,
+        automatic,
         forbidden: rules.forbids_member(app, caller.id, membership).await?,
         own_collection: own_collection
             .filter(|_| rules.data_ownership)

@@ -5,12 +5,13 @@ use crate::{
 };
 use domain::{
     crypto::{EncString, fingerprint},
-    id::{CollectionId, GrantId, MembershipId, OrganizationId},
+    id::{CollectionId, GrantId, MembershipId, OrganizationId, PolicyId},
     organization::{
         access::Standing,
         collection::{Collection, CollectionEvent},
         grant::{Grant, GrantEvent, Grantee, Rights},
         membership::{MembershipEvent, Stage},
+        policy::{Enforced, Policy},
         role::Role,
     },
     time::Timestamp,
@@ -27,6 +28,8 @@ pub struct ConfirmMember {
     pub key: EncString,
     /// What a policy that is on asks for and the member lacks.
     pub forbidden: Option<&'static str>,
+    /// Whether a client does it by itself: the policy that allows it must be on, and it makes ordinary users only.
+    pub automatic: bool,
     /// A collection for the member's own items: a new id and its name, where a policy asks for one.
     pub own_collection: Option<(CollectionId, EncString)>,
 }
@@ -43,6 +46,14 @@ impl Transaction for ConfirmMember {
             live.stage == Stage::Accepted && !live.revoked,
             OrganizationError::WrongStage("User not valid."),
         )?;
+        if self.automatic {
+            let id = PolicyId::of(organization, Enforced::AutomaticConfirmation as u8);
+            let on = unit.load::<Policy>(id).await?.state.enabled;
+            must(
+                on && live.role == Role::User,
+                OrganizationError::Invalid("Member cannot be confirmed automatically."),
+            )?;
+        }
         if let Some(policy) = self.forbidden {
             must(false, OrganizationError::Policy(policy))?;
         }
@@ -50,6 +61,7 @@ impl Transaction for ConfirmMember {
         let confirmed = MembershipEvent::Confirmed {
             key: self.key.clone(),
             fingerprint: fingerprint(self.key.as_str()),
+            automatic: self.automatic,
             at,
         };
         unit.append(loaded, vec![confirmed]);

@@ -4,7 +4,10 @@ use super::{confirm_one, delete_account_of, end_one, invite_one_again, restore_o
 use crate::{WriteApi, account::check::Checks, organization::profile::sealed_name};
 use axum::{Json, extract::State};
 use commands::ports::About;
-use domain::id::{MembershipId, OrganizationId, UserId};
+use domain::{
+    id::{MembershipId, OrganizationId, UserId},
+    organization::{policy::Enforced, role::Role},
+};
 use projections::sync::shared;
 use read_api::unavailable;
 use serde::Deserialize;
@@ -17,6 +20,8 @@ pub(super) fn routes() -> Routes<WriteApi> {
     Routes::new()
         .post("/organizations/{id}/users/reinvite", invite_again)
         .post("/organizations/{id}/users/confirm", confirm)
+        .post("/organizations/{id}/users/bulk-auto-confirm", confirm_automatically)
+        .get("/organizations/{id}/users/pending-auto-confirm", pending)
         .delete("/organizations/{id}/users", remove)
         .post("/organizations/{id}/users/remove", remove)
         .delete("/organizations/{id}/users/delete-account", delete_accounts)
@@ -136,10 +141,30 @@ async fn confirm(
     id: PathId<OrganizationId>,
     Body(request): Body<ConfirmRequest>,
 ) -> Answer<Json<List<Value>>> {
+    confirm_each(&app, &caller, id.0, request, false).await
+}
+
+/// `POST /organizations/{id}/users/bulk-auto-confirm`.
+async fn confirm_automatically(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<OrganizationId>,
+    Body(request): Body<ConfirmRequest>,
+) -> Answer<Json<List<Value>>> {
+    confirm_each(&app, &caller, id.0, request, true).await
+}
+
+async fn confirm_each(
+    app: &WriteApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    request: ConfirmRequest,
+    automatic: bool,
+) -> Answer<Json<List<Value>>> {
     if request.keys.is_empty() || request.keys.len() > MAX {
         return Err(Problem::bad_request("Users invalid."));
     }
-    may_manage(&app, &caller, id.0).await?;
+    may_manage(app, caller, organization).await?;
     let mut checks = Checks::new();
     let name = sealed_name(
         "DefaultUserCollectionName",
@@ -154,10 +179,32 @@ async fn confirm(
     let mut outcomes = Vec::with_capacity(keys.len());
     for (member, key) in keys {
         let Some(key) = key else { continue };
-        let done = confirm_one(&app, &caller, id.0, member, key, name.clone()).await;
+        let done = confirm_one(app, caller, organization, member, (key, name.clone()), automatic).await;
         outcomes.push(outcome(member, done)?);
     }
     Ok(Json(List::of(outcomes)))
+}
+
+/// `GET /organizations/{id}/users/pending-auto-confirm`: those whom clients may confirm by themselves; nobody where the policy is off.
+async fn pending(caller: Caller, State(app): State<WriteApi>, id: PathId<OrganizationId>) -> Answer<Json<List<Value>>> {
+    may_manage(&app, &caller, id.0).await?;
+    let pool = app.read.fresh(caller.id).await?;
+    let policies = shared::policies_of(pool, &[id.0]).await.map_err(unavailable)?;
+    let on = policies
+        .iter()
+        .any(|(_, policy)| policy.kind == Enforced::AutomaticConfirmation as i16 && policy.enabled);
+    let members = shared::members_of(pool, id.0).await.map_err(unavailable)?;
+    let waiting = members
+        .into_iter()
+        .filter(|(_, row)| on && row.status() == 1 && row.role == Role::User);
+    let found = waiting.filter_map(|(id, row)| {
+        Some(json!({
+            "object": "OrganizationUserPendingAutoConfirmResponseModel",
+            "id": id,
+            "userId": row.user?,
+        }))
+    });
+    Ok(Json(List::of(found.collect())))
 }
 
 /// `POST /organizations/{id}/users/public-keys`: of those who wait to be confirmed.
