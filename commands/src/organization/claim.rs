@@ -38,8 +38,8 @@ fn claim(live: &LiveOrganization, domain: DomainId) -> Result<Claim, Stop> {
     }
 }
 
-/// That a name can be held by `organization`: nobody else has it, or who had it has no verified claim any more. A store that appends to
-/// one stream at a time may have let a claim end while it was verified.
+/// That a name can be held by `organization`: nobody else has it, or who had it is gone or does not claim it any more. A store that appends to
+/// one stream at a time may have let a claim end while it was verified; one that is there, verified or not, may be verified yet.
 async fn check_available(
     unit: &mut Unit<'_>,
     held: HeldName,
@@ -50,12 +50,11 @@ async fn check_available(
         return Ok(());
     };
     let state = unit.load::<Organization>(holder).await?.state;
-    let verified = state.live().is_some_and(|live| {
-        let mut claims = live.domains.values();
-        claims.any(|claim| claim.name == *name && claim.verified.is_some())
-    });
+    let claimed = state
+        .live()
+        .is_some_and(|live| live.domains.contains_key(&DomainId::of(holder, name)));
     must(
-        !verified,
+        !claimed,
         OrganizationError::Conflict("The domain is not available to be claimed."),
     )
 }

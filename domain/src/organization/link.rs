@@ -3,15 +3,22 @@
 use super::claim::DomainName;
 use crate::{id::InviteLinkId, time::Timestamp};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use uuid::Uuid;
 
 /// What makes a link work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkSecret {
     /// What stands in its address.
     pub code: Uuid,
     /// What clients make of it: sealed with what only the address of the link holds.
     pub invite: String,
+}
+
+impl fmt::Debug for LinkSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkSecret(…)")
+    }
 }
 
 /// The link of an organization.

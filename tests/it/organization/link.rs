@@ -166,8 +166,7 @@ async fn who_has_the_key_from_the_link_is_confirmed_by_it_as_an_ordinary_user() 
     let path = organization.path("invite-link");
     let link = anns.post(&path, &wanted(&["keyed.example"], true)).await.ok();
     let with = using(&organization, &link);
-    let [(ben, bens), (cid, cids), (dan, dans), (eve, eves)] = [
-        member_in(server, "keyed.example").await,
+    let [(ben, bens), (cid, cids), (eve, eves)] = [
         member_in(server, "keyed.example").await,
         member_in(server, "keyed.example").await,
         member_in(server, "keyed.example").await,
@@ -198,20 +197,23 @@ async fn who_has_the_key_from_the_link_is_confirmed_by_it_as_an_ordinary_user() 
             .collect();
         assert_eq!(own.len(), 1, "{sync}");
     }
-    // an invitation of one's own says what one is to be: nobody becomes more than a user by a link alone
-    let invited = invite(&anns, &organization, &dan, 1, &[]).await;
-    dans.post(CONFIRM, &with_key(with.clone(), &organization, &dan))
-        .await
-        .refused(400, "administrator must confirm");
-    dans.post(ACCEPT, &with).await.ok_empty();
-    let member = anns.membership(&organization, &dan.email).await;
-    assert_eq!(
-        (id(&member), &member["status"], &member["type"]),
-        (id(&invited), &json!(1), &json!(1))
-    );
-    dans.post(CONFIRM, &with_key(with.clone(), &organization, &dan))
-        .await
-        .refused(400, "administrator must confirm");
+    // who was invited uses the letter, whatever they are to be
+    for role in [1, 2] {
+        let (dan, dans) = member_in(server, "keyed.example").await;
+        let invited = invite(&anns, &organization, &dan, role, &[]).await;
+        for path in [ACCEPT, CONFIRM] {
+            dans.post(path, &with_key(with.clone(), &organization, &dan))
+                .await
+                .refused(400, "use the link of that invitation");
+        }
+        accept(server, &dans, &organization, &dan, &invited).await;
+        // by the link an ordinary user is confirmed, and nobody who is to be more
+        let confirmed = dans.post(CONFIRM, &with_key(with.clone(), &organization, &dan)).await;
+        match role {
+            1 => confirmed.refused(400, "administrator must confirm"),
+            _ => confirmed.ok_empty(),
+        }
+    }
 
     // switched off, it confirms nobody
     let off = json!({"invite": "2.T0ZG|T0ZG|T0ZG", "supportsConfirmation": false});
@@ -226,6 +228,11 @@ async fn who_has_the_key_from_the_link_is_confirmed_by_it_as_an_ordinary_user() 
         .await
         .ok_empty();
     bens.post(ACCEPT, &with).await.refused(400, "already part");
+    let leave = organization.path("leave");
+    bens.post(&leave, &json!({})).await.refused(400, "has been revoked");
+    bens.post(CONFIRM, &with_key(with.clone(), &organization, &ben))
+        .await
+        .refused(400, "does not confirm");
     assert_eq!(bens.sync().await["profile"]["organizations"], json!([]));
     // nor somebody in another organization where this one allows none
     anns.put(&organization.path("policies/3"), &json!({"enabled": true}))
@@ -244,10 +251,10 @@ async fn who_has_the_key_from_the_link_is_confirmed_by_it_as_an_ordinary_user() 
         .map(|event| event["type"].as_i64().unwrap())
         .collect();
     let count = |kind: i64| kinds.iter().filter(|told| **told == kind).count();
-    assert_eq!((count(1526), count(1524), count(1630)), (2, 2, 1), "{kinds:?}");
+    assert_eq!((count(1526), count(1524), count(1630)), (3, 2, 1), "{kinds:?}");
     let replay = anns.get(&organization.path("audit/replay")).await.ok();
     let members = replay["members"].as_array().unwrap();
-    assert_eq!(members.len(), 4, "{replay}");
+    assert_eq!(members.len(), 5, "{replay}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,6 +262,8 @@ async fn of_one_person_who_comes_by_the_link_many_times_at_once_there_is_one_mem
     let server = Server::shared().await;
     let (ann, anns) = server.member("once-link").await;
     let organization = anns.found(&ann, "Once").await;
+    let owned = json!({"enabled": true, "data": null});
+    anns.put(&organization.path("policies/5"), &owned).await.ok();
     let link = anns
         .post(&organization.path("invite-link"), &wanted(&["once.example"], true))
         .await
@@ -283,6 +292,15 @@ async fn of_one_person_who_comes_by_the_link_many_times_at_once_there_is_one_mem
         .iter()
         .filter(|one| one["email"] == ben.email);
     assert_eq!(found.count(), 1, "{members}");
+    // and of what is their own there is one at most
+    let collections = anns.get(&organization.path("collections/details")).await.ok();
+    let own = collections["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["type"] == 1);
+    let confirmed = bens.sync().await["profile"]["organizations"].as_array().unwrap().len();
+    assert_eq!(own.count(), confirmed, "{collections}");
 }
 
 /// With the policy that allows it, clients of those who look after members confirm ordinary users by themselves.

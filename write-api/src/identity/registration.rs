@@ -153,8 +153,7 @@ async fn finish(
             (None, Some(organization))
         }
     };
-    app.check_claimed(&account.email, invited).await?;
-    register(&app, &anyone, account, name, true).await?;
+    register(&app, &anyone, account, (name, true), invited).await?;
     Ok(Json(json!({ "object": "registerFinish" })))
 }
 
@@ -184,8 +183,7 @@ async fn single_step(
     if app.account.signups.verify {
         return Err(Problem::field("", "No valid registration token provided"));
     }
-    app.check_claimed(&account.email, None).await?;
-    register(&app, &anyone, account, name, false).await?;
+    register(&app, &anyone, account, (name, false), None).await?;
     Ok(Json(json!({ "object": "register", "captchaBypassToken": "" })))
 }
 
@@ -193,11 +191,12 @@ async fn register(
     app: &WriteApi,
     anyone: &Anyone,
     account: NewAccount,
-    name: Option<String>,
-    email_verified: bool,
+    (name, email_verified): (Option<String>, bool),
+    invited: Option<OrganizationId>,
 ) -> Answer<()> {
     let ports = &app.account;
     ports.count(limit::REGISTER_FROM, limit::from(anyone.ip)).await?;
+    app.check_claimed(&account.email, invited).await?;
     let user = UserId(app.executor.new_id());
     let command = Register {
         user,

@@ -184,9 +184,14 @@ pub(super) fn nobody() -> UserId {
 }
 
 impl WriteApi {
-    /// Which organization holds a domain.
+    /// Which organization holds a domain, by a claim that is verified.
     async fn holder(&self, name: &DomainName) -> Answer<Option<OrganizationId>> {
-        Ok(self.executor.state::<HeldName>(DomainNameId::of(name)).await?.0)
+        let Some(holder) = self.executor.state::<HeldName>(DomainNameId::of(name)).await?.0 else {
+            return Ok(None);
+        };
+        let state = self.executor.state::<Organization>(holder).await?;
+        let claim = claim_of(&state, DomainId::of(holder, name));
+        Ok(claim.is_ok_and(|claim| claim.verified.is_some()).then_some(holder))
     }
 
     /// That nobody takes an address of a domain whose organization forbids it. `invited` is an organization that the owner of the address

@@ -56,7 +56,7 @@ const MAX_DOMAINS: usize = 100;
 
 /// What is wanted of a link: all that `CreateOrganizationInviteLinkRequestModel`, `RefreshOrganizationInviteLinkRequestModel`,
 /// `UpdateInviteSupportConfirmRequestModel` and `UpdateOrganizationInviteLinkRequestModel` have.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LinkRequest {
     allowed_domains: Option<Vec<String>>,
@@ -212,7 +212,7 @@ async fn delete(caller: Caller, State(app): State<WriteApi>, id: PathId<Organiza
 }
 
 /// What somebody who has a link says: all that the request models of those who use it have.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UseRequest {
     organization_id: OrganizationId,

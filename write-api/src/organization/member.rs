@@ -289,7 +289,11 @@ async fn delete_account(
 async fn leave(caller: Caller, State(app): State<WriteApi>, id: PathId<OrganizationId>) -> Answer<()> {
     let memberships = app.read.memberships_of(caller.id).await?;
     let mine = memberships.iter().find(|(_, row, _)| row.organization == id.0);
-    let (membership, ..) = mine.ok_or_else(Problem::not_found)?;
+    let (membership, row, _) = mine.ok_or_else(Problem::not_found)?;
+    if row.view.revoked.is_some() {
+        // a suspension ends when who imposed it says so, and not by coming in anew
+        return Err(Problem::bad_request("Your organization access has been revoked."));
+    }
     let claimant = app.claimant(caller.id).await?;
     if claimant.is_some_and(|(organization, _)| organization == id.0) {
         return Err(Problem::bad_request(

@@ -12,6 +12,7 @@ use domain::{
         place::{Place, PlaceEvent},
         role::Role,
     },
+    time::Timestamp,
 };
 use uuid::Uuid;
 
@@ -24,9 +25,9 @@ pub struct LinkKey {
     pub own_collection: Option<(CollectionId, EncString)>,
 }
 
-/// Gets into an organization by its link: an invitation of one's own is accepted so, else there is a new membership, of an ordinary
-/// user. Where the link allows it, who has the organization's key from it is confirmed by it.
-#[derive(Debug, Clone)]
+/// Gets into an organization by its link, as an ordinary user. Where the link allows it, who has the organization's key from it is
+/// confirmed by it. Who was invited has a letter for that: a link proves less than the letter does.
+#[derive(Clone)]
 pub struct JoinByLink {
     /// Into which organization.
     pub organization: OrganizationId,
@@ -74,44 +75,27 @@ impl Transaction for JoinByLink {
         let invited = unit
             .load::<Place>(PlaceId::of_address(self.organization, account.address))
             .await?;
-        // an invitation of their own says what they are to be
-        let membership = match invited.state {
-            Place::Taken(by) if !is_free(unit, invited.state).await? => by,
-            _ => self.membership,
-        };
-        let loaded = unit.load::<Membership>(membership).await?;
-        let (role, mut events) = match loaded.state.within(self.organization) {
-            Some(live) => {
-                must(
-                    live.stage == Stage::Invited && !live.revoked,
-                    OrganizationError::WrongStage("Your organization access has been revoked."),
-                )?;
-                let at = unit.now_for(&loaded);
-                (live.role, vec![MembershipEvent::Accepted { user: self.user, at }])
-            }
-            None => {
-                let at = unit.now();
-                let joined = MembershipEvent::JoinedByLink {
-                    organization: self.organization,
-                    user: self.user,
-                    at,
-                };
-                (Role::User, vec![joined])
-            }
-        };
-        let at = domain::event::DomainEvent::at(&events[0]);
-        self.enrol_and_confirm(unit, membership, role, at, &mut events)?;
+        must(
+            is_free(unit, invited.state).await?,
+            OrganizationError::Invalid("You have been invited already: use the link of that invitation."),
+        )?;
+        let loaded = unit.fresh::<Membership>(self.membership);
+        let at = unit.now_for(&place);
         let taken = PlaceEvent::Taken {
             organization: self.organization,
-            by: membership,
-            at: unit.now_for(&place),
+            by: self.membership,
+            at,
         };
+        // the place decides, and what is new follows
         unit.append(place, vec![taken]);
-        if invited.state == Place::Taken(membership) {
-            let at = unit.now_for(&invited);
-            unit.append(invited, vec![PlaceEvent::Freed { at }]);
-        }
+        let mut events = vec![MembershipEvent::JoinedByLink {
+            organization: self.organization,
+            user: self.user,
+            at,
+        }];
+        let last = self.enrol_and_confirm(at, &mut events);
         unit.append(loaded, events);
+        self.give_own(unit, self.membership, last);
         Ok(())
     }
 }
@@ -131,21 +115,20 @@ impl JoinByLink {
         if let Some(policy) = self.forbidden {
             must(false, OrganizationError::Policy(policy))?;
         }
-        let mut events = Vec::new();
-        let at = unit.now_for(&loaded);
-        self.enrol_and_confirm(unit, membership, live.role, at, &mut events)?;
+        // more than an ordinary user is nobody by a link alone
+        must(
+            live.role == Role::User,
+            OrganizationError::Invalid("An administrator must confirm this member."),
+        )?;
+        let (mut events, at) = (Vec::new(), unit.now_for(&loaded));
+        let last = self.enrol_and_confirm(at, &mut events);
         unit.append(loaded, events);
+        self.give_own(unit, membership, last);
         Ok(())
     }
 
-    fn enrol_and_confirm(
-        &self,
-        unit: &mut Unit<'_>,
-        membership: MembershipId,
-        role: Role,
-        at: domain::time::Timestamp,
-        events: &mut Vec<MembershipEvent>,
-    ) -> Result<(), Stop> {
+    /// Adds what else happens behind `at`; when the last of it does.
+    fn enrol_and_confirm(&self, at: Timestamp, events: &mut Vec<MembershipEvent>) -> Timestamp {
         let mut at = at;
         if let Some(key) = &self.recovery {
             at = at.next(at);
@@ -155,20 +138,19 @@ impl JoinByLink {
                 at,
             });
         }
-        if let Some(LinkKey { key, own_collection }) = &self.key {
-            // more than an ordinary user is nobody by a link alone
-            must(
-                role == Role::User,
-                OrganizationError::Invalid("An administrator must confirm this member."),
-            )?;
+        if let Some(LinkKey { key, .. }) = &self.key {
             at = at.next(at);
             events.push(MembershipEvent::ConfirmedByLink {
                 key: key.clone(),
                 fingerprint: fingerprint(key.as_str()),
                 at,
             });
-            give_own_collection(unit, self.organization, membership, own_collection.as_ref(), at);
         }
-        Ok(())
+        at
+    }
+
+    fn give_own(&self, unit: &mut Unit<'_>, membership: MembershipId, at: Timestamp) {
+        let own = self.key.as_ref().and_then(|key| key.own_collection.as_ref());
+        give_own_collection(unit, self.organization, membership, own, at);
     }
 }
