@@ -263,6 +263,17 @@ impl Live {
         }))
     }
 
+    /// Whether somebody is confirmed in any organization; `None` if that must be asked.
+    pub fn is_member(&self, user: UserId) -> Option<bool> {
+        if !self.is_owner() {
+            return None;
+        }
+        match lock(&self.users).get(&user) {
+            Some(Known::State(Some(person))) => Some(!person.organizations.is_empty()),
+            _ => None,
+        }
+    }
+
     /// To be called before an account is read. Who reads it at the same time has another ticket, and the last one counts: a
     /// change that one reader noticed is not forgotten by the next.
     pub fn will_load(&self, user: UserId) -> LoadTicket {

@@ -18,10 +18,11 @@ use axum::extract::FromRef;
 use domain::{
     event::Position,
     id::{OrganizationId, UserId},
+    organization::policy::Enforced,
 };
 use projections::{
     live::{Live, UserState},
-    sync::read,
+    sync::{read, shared},
 };
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
@@ -151,6 +152,18 @@ impl ReadApi {
         read::organizations_of(self.fresh(user).await?, user)
             .await
             .map_err(unavailable)
+    }
+
+    /// Whether a policy that is on binds somebody: that of an organization they are an ordinary member of. Who is in none costs no query.
+    ///
+    /// # Errors
+    /// 503 if it cannot be told.
+    pub async fn is_bound(&self, user: UserId, policy: Enforced) -> Answer<bool> {
+        let pool = self.with_rights(user).await?;
+        if self.live.is_member(user) == Some(false) {
+            return Ok(false);
+        }
+        shared::is_bound(pool, user, policy as i16).await.map_err(unavailable)
     }
 
     /// Remembers that a writer is told of `position` before the read models show it. `false` if the writer should wait

@@ -133,6 +133,18 @@ pub async fn members_elsewhere(
     Ok(found.into_iter().map(MembershipId).collect())
 }
 
+/// Whether a person is an ordinary member of an organization in which this policy is on: owners and admins are not bound.
+pub async fn is_bound(connection: impl PgExecutor<'_>, user: UserId, policy: i16) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from read.membership m join read.policy p using (organization_id)
+         where m.user_id = $1 and m.active and m.role not in (0, 1) and p.kind = $2 and p.enabled)",
+    )
+    .bind(user.0)
+    .bind(policy)
+    .fetch_one(connection)
+    .await
+}
+
 /// Whose memberships are, of those that are there and have somebody.
 pub async fn users_of(
     connection: impl PgExecutor<'_>,

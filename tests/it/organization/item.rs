@@ -150,3 +150,52 @@ async fn a_personal_item_is_given_away_once() {
         .ok();
     assert!(find(&all["data"], &item).is_none());
 }
+
+/// Where an organization keeps the items of its members, an ordinary one makes none of their own: nor by an import. Owners and admins are
+/// not bound, nor who is not confirmed yet, nor who is suspended or gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_items_belong_to_the_organization_members_make_none_of_their_own() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("kept-ann").await;
+    let organization = anns.found(&ann, "Kept").await;
+    let select = [Organization::selection(&organization.collection, [false, false, false])];
+    let (ben, bens, member) = join(server, &anns, &organization, "kept-ben", 2, &select).await;
+    let (cid, cids, _) = join(server, &anns, &organization, "kept-cid", 1, &[]).await;
+    let (dan, dans) = server.member("kept-dan").await;
+    let waiting = super::invite(&anns, &organization, &dan, 2, &[]).await;
+    super::accept(server, &dans, &organization, &dan, &waiting).await;
+    let (_, before) = bens.create(&ben, Kind::Login, "before").await;
+    let policy = organization.path("policies/5");
+    anns.put(&policy, &json!({"enabled": true, "data": null})).await.ok();
+
+    let own = item::request(&ben.user_key, Kind::Login, "own");
+    let words = "restricted from saving items to your individual vault";
+    bens.post("/api/ciphers", &own).await.refused(400, words);
+    let wrapped = json!({"cipher": own, "collectionIds": null});
+    bens.post("/api/ciphers/create", &wrapped).await.refused(400, words);
+    let import = json!({"ciphers": [own], "folders": [], "folderRelationships": []});
+    bens.post("/api/ciphers/import", &import)
+        .await
+        .refused(400, "cannot import items into your personal vault");
+    assert_eq!(bens.sync().await["ciphers"].as_array().unwrap().len(), 1);
+    // what there is stays theirs to change, and to give to the organization, where they make new ones
+    let mut edit = item::request(&ben.user_key, Kind::Login, "edited");
+    edit["key"] = before["key"].clone();
+    bens.put(&format!("/api/ciphers/{}", id(&before)), &edit).await.ok();
+    bens.make_shared(&organization, "theirs", &[&organization.collection])
+        .await;
+
+    anns.create(&ann, Kind::Login, "an owner's").await;
+    cids.create(&cid, Kind::Login, "an admin's").await;
+    dans.create(&dan, Kind::Login, "not confirmed").await;
+    anns.put_empty(&organization.path(&format!("users/{member}/revoke")))
+        .await
+        .ok_empty();
+    bens.create(&ben, Kind::Login, "suspended").await;
+    anns.put_empty(&organization.path(&format!("users/{member}/restore")))
+        .await
+        .ok_empty();
+    bens.post("/api/ciphers", &own).await.refused(400, words);
+    anns.put(&policy, &json!({"enabled": false, "data": null})).await.ok();
+    bens.create(&ben, Kind::Login, "free again").await;
+}

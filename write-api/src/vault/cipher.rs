@@ -17,7 +17,8 @@ use commands::{
     },
 };
 use domain::{
-    id::{CipherId, CollectionId, OrganizationId},
+    id::{CipherId, CollectionId, OrganizationId, UserId},
+    organization::policy::Enforced,
     vault::cipher::Cipher,
 };
 use projections::sync::cipher::CipherRow;
@@ -42,6 +43,17 @@ pub fn routes() -> Routes<WriteApi> {
 }
 
 impl WriteApi {
+    /// That somebody may have items in a vault of their own: no organization they are in keeps them all (policy 5).
+    ///
+    /// # Errors
+    /// 400 with `message`.
+    pub(crate) async fn may_keep_items(&self, user: UserId, message: &'static str) -> Answer<()> {
+        match self.read.is_bound(user, Enforced::OrganizationDataOwnership).await? {
+            true => Err(Problem::bad_request(message)),
+            false => Ok(()),
+        }
+    }
+
     /// The organization an item belongs to, if it is one's.
     ///
     /// # Errors
@@ -87,6 +99,11 @@ async fn create_sealed(
     if let Some(organization) = sealed.organization {
         return super::organization::create(app, caller, organization, sealed.new, collections).await;
     }
+    app.may_keep_items(
+        caller.id,
+        "Due to an Enterprise Policy, you are restricted from saving items to your individual vault.",
+    )
+    .await?;
     let cipher = CipherId(app.executor.new_id());
     let command = CreateCipher {
         cipher,

@@ -50,6 +50,11 @@ pub(super) struct Relation {
 /// `POST /ciphers/import`: all of it or nothing.
 async fn import(caller: Caller, State(app): State<WriteApi>, Body(request): Body<ImportRequest>) -> Answer<()> {
     let command = checked(&caller, request)?;
+    app.may_keep_items(
+        caller.id,
+        "You cannot import items into your personal vault because you are a member of an organization which forbids it.",
+    )
+    .await?;
     let done = app.executor.transact(&app.context(&caller), &command).await?;
     app.acknowledge(caller.id, done.position).await;
     Ok(())
