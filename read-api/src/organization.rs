@@ -34,6 +34,8 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/organizations/{id}/auto-enroll-status", auto_enroll_status)
         .get("/organizations/connections/enabled", connections_enabled)
         .get("/organizations/connections/{id}/{kind}", connection)
+        .get("/organizations/{id}/subscription", subscription)
+        .get("/organizations/{id}/billing/vnext/self-host/metadata", metadata)
         .get("/plans", plans)
         .get("/accounts/organizations", list)
         .merge(collection::routes())
@@ -99,6 +101,41 @@ async fn one(caller: Caller, State(api): State<ReadApi>, id: PathId<Organization
         id.0,
         &api.organization(caller.id, id.0).await?,
     )))
+}
+
+/// `GET /organizations/{id}/subscription`: nothing is bought here, and nothing expires. For owners.
+async fn subscription(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
+    if !api.standing(&caller, id.0, About::Role).await?.is_owner() {
+        return Err(Problem::forbidden());
+    }
+    let mut out = wire::organization(id.0, &api.organization(caller.id, id.0).await?);
+    out["object"] = json!("organizationSubscription");
+    let unset = [
+        "storageName",
+        "storageGb",
+        "customerDiscount",
+        "subscription",
+        "upcomingInvoice",
+        "expiration",
+        "expirationWithoutGracePeriod",
+    ];
+    for name in unset {
+        out[name] = Value::Null;
+    }
+    Ok(Json(out))
+}
+
+/// `GET /organizations/{id}/billing/vnext/self-host/metadata`: how many seats are taken, by all but those whose rights are suspended.
+/// For members.
+async fn metadata(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<Value>> {
+    api.standing(&caller, id.0, About::Role).await?;
+    let rows = shared::members_of(api.fresh(caller.id).await?, id.0)
+        .await
+        .map_err(unavailable)?;
+    let taken = rows.iter().filter(|(_, row)| row.view.revoked.is_none()).count();
+    Ok(Json(
+        json!({ "isOnSecretsManagerStandalone": false, "organizationOccupiedSeats": taken }),
+    ))
 }
 
 /// `GET /organizations/{id}/keys`: for whoever wants to seal something for it.

@@ -136,3 +136,32 @@ async fn nobody_is_sponsored_here() {
         .ok();
     assert_eq!(token["isTokenValid"], false);
 }
+
+/// What clients ask about a plan: nothing is bought and nothing expires.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_has_what_clients_ask_of_a_subscription() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("plan-ann").await;
+    let organization = anns.found(&ann, "Planned").await;
+    let (_, users, member) = join(server, &anns, &organization, "plan-user", 2, &[]).await;
+    let (_, strangers) = server.member("plan-stranger").await;
+    let (subscription, metadata) = (
+        organization.path("subscription"),
+        organization.path("billing/vnext/self-host/metadata"),
+    );
+    let shown = anns.get(&subscription).await.ok();
+    assert_eq!(
+        (&shown["id"], &shown["name"]),
+        (&json!(organization.id), &json!("Planned"))
+    );
+    assert!(shown["expiration"].is_null() && shown["plan"].is_object(), "{shown}");
+    users.get(&subscription).await.refused(403, "permission");
+    assert_eq!(users.get(&metadata).await.ok()["organizationOccupiedSeats"], 2);
+    anns.put_empty(&organization.path(&format!("users/{member}/revoke")))
+        .await
+        .ok_empty();
+    assert_eq!(anns.get(&metadata).await.ok()["organizationOccupiedSeats"], 1);
+    for path in [&subscription, &metadata] {
+        strangers.get(path).await.refused(404, "not found");
+    }
+}
