@@ -2,7 +2,9 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use tests::cli::{Cli, Version};
+use tests::client::organization::Organization;
 use tests::client::vault::id;
 use tests::server::Server;
 
@@ -70,4 +72,58 @@ async fn an_item_is_moved_into_an_organization_and_seen_by_another_member() {
         .ok_empty();
     other.ok(&["sync"]).await;
     assert_eq!(other.list("items", &[]).await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_goes_to_another_collection_and_hidden_passwords_are_not_changed() {
+    let server = Server::shared().await;
+    let (ann, anns) = journey::member(server, "cli-cat").await;
+    let (ben, bens) = journey::member(server, "cli-dan").await;
+    let organization = anns.found(&ann, "Hidden Works").await;
+    let own = id(&anns.membership(&organization, &ann.email).await);
+    let all = [Organization::selection(&own, [false, false, true])];
+    let [first, second] = [
+        anns.make_collection(&organization, "First", &all).await,
+        anns.make_collection(&organization, "Second", &all).await,
+    ];
+    let item = anns.make_shared(&organization, "Moved about", &[&first]).await;
+    // in the second one he may edit, and not see passwords
+    let hidden = [Organization::selection(&second, [false, true, false])];
+    let membership = invite(&anns, &organization, &ben, 2, &hidden).await;
+    accept(server, &bens, &organization, &ben, &membership).await;
+    let membership = anns.membership(&organization, &ben.email).await;
+    anns.confirm(&organization, &membership).await;
+
+    let (mut cli, mut other) = (
+        Cli::new(Version::Current, server).await,
+        Cli::new(Version::Current, server).await,
+    );
+    cli.login(&ann).await;
+    other.login(&ben).await;
+    let at = ["--organizationid", organization.id.as_str()];
+    let collections = cli.list("org-collections", &at).await;
+    let names: BTreeSet<_> = collections.iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, BTreeSet::from(["Default collection", "First", "Second"]));
+    assert_eq!(other.list("items", &[]).await, Vec::<Value>::new());
+
+    let into = encoded(&json!([second]));
+    cli.ok(&["edit", "item-collections", &item, &into, at[0], at[1]]).await;
+    assert_eq!(anns.details(&item).await["collectionIds"], json!([second]));
+    other.ok(&["sync"]).await;
+    let mut seen = other.ok(&["get", "item", &item]).await;
+    assert_eq!(seen["name"], "Moved about");
+    assert_eq!(bens.details(&item).await["viewPassword"], false);
+
+    // and back: it is gone for him at once
+    let back = encoded(&json!([first]));
+    cli.ok(&["edit", "item-collections", &item, &back, at[0], at[1]]).await;
+    other.ok(&["sync"]).await;
+    assert_eq!(other.list("items", &[]).await, Vec::<Value>::new());
+
+    // at last, for the client takes a refusal of what it may not do for the end of its session
+    cli.ok(&["edit", "item-collections", &item, &into, at[0], at[1]]).await;
+    other.ok(&["sync"]).await;
+    seen["login"]["password"] = json!("changed by who does not see it");
+    other.refused(&["edit", "item", &item, &encoded(&seen)]).await;
+    assert_eq!(cli.ok(&["get", "password", &item]).await["data"], "hunter2");
 }
