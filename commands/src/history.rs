@@ -10,7 +10,7 @@ use domain::{
 use futures::StreamExt;
 
 /// Streams read at the same time, and events of each: contents are large, and none of them is kept.
-const ABREAST: usize = 8;
+const ABREAST: usize = 2;
 const PAGE: usize = 32;
 
 impl Executor {
