@@ -68,9 +68,10 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, message)
     }
 
-    /// 403: the caller is known, and may not do this. Never 401, which ends the session of clients.
+    /// 404 that says why: the caller is known, and may not do this. Neither 401 nor 403: official clients take both for the end of their
+    /// session, and log their user out.
     pub fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "You do not have permission to do this.")
+        Self::new(StatusCode::NOT_FOUND, "You do not have permission to do this.")
     }
 
     /// 401: sign in again.

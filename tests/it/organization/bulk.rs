@@ -94,7 +94,7 @@ async fn of_many_items_those_that_may_be_deleted_go_and_the_others_stay() {
     member
         .put("/api/ciphers/delete", &none)
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     let none = json!({"ids": [scene.hidden]});
     member.put("/api/ciphers/delete", &none).await.refused(404, "not found");
 

@@ -99,13 +99,13 @@ async fn a_domain_is_held_by_who_shows_that_it_is_theirs() {
     }
     dns.set("example.org", &["v=spf1 -all", claimed["txt"].as_str().unwrap()]);
     // who has no say in it
-    users.post(&verify, &json!({})).await.refused(403, "permission");
-    users.get(&path).await.refused(403, "permission");
-    users.delete(&path).await.refused(403, "permission");
+    users.post(&verify, &json!({})).await.refused(404, "permission");
+    users.get(&path).await.refused(404, "permission");
+    users.delete(&path).await.refused(404, "permission");
     users
         .post(&one.path("domain"), &add("other.org"))
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     let (bob, bobs) = server.member("claim-bob").await;
     let two = bobs.found(&bob, "Two").await;
     let foreign = two.path(&format!("domain/{}", id(&claimed)));
@@ -251,7 +251,7 @@ async fn an_account_with_a_claimed_address_is_the_organizations_to_end() {
     guests
         .delete(&firm.path(&format!("users/{eve_id}/delete-account")))
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     owns.delete(&firm.path(&format!("users/{eve_id}/delete-account")))
         .await
         .refused(404, "not found");

@@ -152,7 +152,7 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
         bens.get(&log).await.refused(404, "not found");
         bens.put(&organization.path("policies/1"), &policy)
             .await
-            .refused(403, "permission");
+            .refused(404, "permission");
         strangers
             .get(&organization.path("collections"))
             .await

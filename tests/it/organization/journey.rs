@@ -116,7 +116,7 @@ async fn nobody_is_sponsored_here() {
     let status = users.get(&path("/sync-status")).await.ok();
     assert!(status["lastSyncDate"].is_null(), "{status}");
     assert_eq!(anns.get(&path("/sponsored")).await.ok()["data"], json!([]));
-    users.get(&path("/sponsored")).await.refused(403, "permission");
+    users.get(&path("/sponsored")).await.refused(404, "permission");
     let offer = json!({"planSponsorshipType": 0, "sponsoredEmail": "a@example.org", "friendlyName": "a"});
     let create = path("/families-for-enterprise");
     users
@@ -155,7 +155,7 @@ async fn an_organization_has_what_clients_ask_of_a_subscription() {
         (&json!(organization.id), &json!("Planned"))
     );
     assert!(shown["expiration"].is_null() && shown["plan"].is_object(), "{shown}");
-    users.get(&subscription).await.refused(403, "permission");
+    users.get(&subscription).await.refused(404, "permission");
     assert_eq!(users.get(&metadata).await.ok()["organizationOccupiedSeats"], 2);
     anns.put_empty(&organization.path(&format!("users/{member}/revoke")))
         .await

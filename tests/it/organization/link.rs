@@ -57,14 +57,14 @@ async fn whoever_has_the_link_and_an_allowed_address_gets_in() {
         assert_eq!(anns.post(&path, &wrong).await.status, 400, "{wrong}");
     }
     let body = wanted(&["Linked.example", "linked.example"], false);
-    users.post(&path, &body).await.refused(403, "permission");
+    users.post(&path, &body).await.refused(404, "permission");
     strangers.post(&path, &body).await.refused(404, "not found");
     let link = anns.post(&path, &body).await.ok();
     assert_shape("OrganizationInviteLinkResponseModel", &link);
     assert_eq!(link["allowedDomains"], json!(["linked.example"]));
     assert_eq!(anns.get(&path).await.ok(), link);
     anns.post(&path, &body).await.refused(409, "already exists");
-    users.get(&path).await.refused(403, "permission");
+    users.get(&path).await.refused(404, "permission");
     strangers.get(&path).await.refused(404, "not found");
 
     // what it tells whoever has it, and nobody else
@@ -340,8 +340,8 @@ async fn clients_confirm_by_themselves_where_a_policy_allows_it() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    users.get(&pending).await.refused(403, "permission");
-    users.post(&one(0), &key(0)).await.refused(403, "permission");
+    users.get(&pending).await.refused(404, "permission");
+    users.post(&one(0), &key(0)).await.refused(404, "permission");
     anns.post(&one(0), &json!({})).await.refused(400, "Key");
     anns.post(&one(0), &key(0)).await.ok_empty();
     anns.post(&one(0), &key(0)).await.refused(400, "not valid");

@@ -85,9 +85,9 @@ async fn nobody_makes_anybody_more_than_they_are() {
         .await
         .refused(400, "Only an Owner");
     admins.delete(&path(&owner)).await.refused(400, "Only an Owner");
-    users.put(&path(&user), &change(1)).await.refused(403, "permission");
-    users.delete(&path(&admin)).await.refused(403, "permission");
-    users.get(&organization.path("users")).await.refused(403, "permission");
+    users.put(&path(&user), &change(1)).await.refused(404, "permission");
+    users.delete(&path(&admin)).await.refused(404, "permission");
+    users.get(&organization.path("users")).await.refused(404, "permission");
     admins.put(&path(&user), &change(1)).await.ok_empty();
     assert_eq!(users.sync().await["profile"]["organizations"][0]["type"], 1);
 }
@@ -138,7 +138,7 @@ async fn groups_give_what_they_have_and_policies_bind() {
     assert_eq!(members, json!([ben_id]));
     bens.put(&organization.path(&format!("groups/{group}")), &body)
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     anns.delete(&organization.path(&format!("groups/{group}")))
         .await
         .ok_empty();
@@ -152,7 +152,7 @@ async fn groups_give_what_they_have_and_policies_bind() {
     assert_eq!(bens.sync().await["policies"][0]["type"], 1);
     bens.put(&organization.path("policies/1"), &on)
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     // nobody founds another organization where only one is allowed
     anns.put(&organization.path("policies/3"), &on).await.ok();
     bens.post("/api/organizations", &bens.founding(&ben, "Another"))

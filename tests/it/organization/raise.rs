@@ -53,20 +53,20 @@ async fn an_admin_gives_only_what_is_theirs_to_give() {
     admins
         .put(&path(&format!("users/{user}")), &given)
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     let body = json!({"name": "Ops", "users": [], "collections": [all]});
     admins
         .put(&path(&format!("groups/{group}")), &body)
         .await
-        .refused(403, "permission");
-    admins.post(&path("groups"), &body).await.refused(403, "permission");
+        .refused(404, "permission");
+    admins.post(&path("groups"), &body).await.refused(404, "permission");
     let body = json!({
         "emails": ["raise.later@example.com"], "type": 2, "permissions": {}, "collections": [all], "groups": [],
     });
     admins
         .post(&path("users/invite"), &body)
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     assert_eq!(users.sync().await["collections"], json!([]));
     // one request, and a product of what it names that nobody wants
     let emails: Vec<String> = (0..1_000).map(|i| format!("raise{i}@example.com")).collect();
@@ -108,17 +108,17 @@ async fn an_item_is_not_moved_to_where_one_has_more() {
     let both = json!({"collectionIds": [organization.collection, bens_own]});
     bens.put(&format!("{path}/collections"), &both)
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     let many = json!({
         "organizationId": organization.id, "cipherIds": [item], "collectionIds": [bens_own], "removeCollections": false,
     });
     bens.post("/api/ciphers/bulk-collections", &many)
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     // what they cannot see they would lose for everybody
     let mut edit = item::request(&organization.key, Kind::Login, "edited");
     edit["organizationId"] = json!(organization.id);
-    bens.put(&path, &edit).await.refused(403, "permission");
+    bens.put(&path, &edit).await.refused(404, "permission");
     let seen = anns.get(&format!("{path}/details")).await.ok();
     assert_eq!(seen["collectionIds"], json!([organization.collection]));
     // who else has rights is for those who look after a collection
@@ -174,9 +174,9 @@ async fn only_who_is_enrolled_is_recovered_and_by_nobody_below() {
     let (_, users, user) = join(server, &anns, &organization, "recovered", 2, &[]).await;
     let owner = id(&anns.membership(&organization, &ann.email).await);
     let path = |member: &str| organization.path(&format!("users/{member}/reset-password-details"));
-    admins.get(&path(&owner)).await.refused(403, "permission");
+    admins.get(&path(&owner)).await.refused(404, "permission");
     admins.get(&path(&user)).await.refused(404, "not found");
-    users.get(&path(&user)).await.refused(403, "permission");
+    users.get(&path(&user)).await.refused(404, "permission");
 }
 
 #[tokio::test(flavor = "multi_thread")]

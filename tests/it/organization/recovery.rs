@@ -82,7 +82,7 @@ async fn a_member_who_forgot_the_password_gets_in_again_and_chooses_another() {
     switch_on(&anns, &organization, 8, json!({"autoEnrollEnabled": false})).await;
     admins.put(&path, &flat(&given)).await.refused(400, "User not valid");
     enrol(&bens, &organization, &ben).await;
-    bens.put(&path, &flat(&given)).await.refused(403, "permission");
+    bens.put(&path, &flat(&given)).await.refused(404, "permission");
 
     let (key, details) = opened(&admins, &organization, &member).await;
     assert_eq!(details["masterPasswordSalt"], json!(ben.email));
@@ -163,17 +163,17 @@ async fn nobody_recovers_the_account_of_somebody_above_them() {
     let owner = anns.membership(&organization, &ann.email).await["id"].clone();
     let path = |member: &str| organization.path(&format!("users/{member}/recover-account"));
     let owner = owner.as_str().unwrap();
-    carls.put(&path(owner), &flat(&ann)).await.refused(403, "permission");
+    carls.put(&path(owner), &flat(&ann)).await.refused(404, "permission");
     // nor one's own: a session is not enough to change a password
     carls
         .put(&path(&admin), &flat(&carl))
         .await
         .refused(400, "your own account");
-    customs.put(&path(owner), &flat(&ann)).await.refused(403, "permission");
+    customs.put(&path(owner), &flat(&ann)).await.refused(404, "permission");
     customs
         .put(&path(&admin), &flat(&carl))
         .await
-        .refused(403, "permission");
+        .refused(404, "permission");
     // nor of somebody with a role of their own that says more
     let (dora, doras, more) = join(server, &anns, &organization, "above-more", 2, &[]).await;
     let permissions = json!({"editAnyCollection": true});
@@ -182,7 +182,7 @@ async fn nobody_recovers_the_account_of_somebody_above_them() {
         .await
         .ok_empty();
     enrol(&doras, &organization, &dora).await;
-    customs.put(&path(&more), &flat(&dora)).await.refused(403, "permission");
+    customs.put(&path(&more), &flat(&dora)).await.refused(404, "permission");
     // the old name of the route, by somebody above
     let old = organization.path(&format!("users/{admin}/reset-password"));
     let given = renewed(&carl, &carl.user_key, "given");

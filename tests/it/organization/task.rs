@@ -73,7 +73,7 @@ async fn tasks_are_seen_and_done_by_who_may_change_the_item() {
     ] {
         assert_eq!(anns.post(&give, &wrong).await.status, status, "{wrong}");
     }
-    bens.post(&give, &body).await.refused(403, "permission");
+    bens.post(&give, &body).await.refused(404, "permission");
     eves.post(&give, &body).await.refused(404, "not found");
 
     // who may change the item has them to do; who may only read it, or nothing, has none
@@ -111,7 +111,7 @@ async fn tasks_are_seen_and_done_by_who_may_change_the_item() {
         (&json!(1), &json!(2))
     );
     for path in [&of_organization, &metrics] {
-        bens.get(path).await.refused(403, "permission");
+        bens.get(path).await.refused(404, "permission");
         eves.get(path).await.refused(404, "not found");
     }
     anns.get("/api/tasks/organization").await.refused(400, "OrganizationId");

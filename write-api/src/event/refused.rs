@@ -76,7 +76,7 @@ struct Asked {
     about: About,
 }
 
-/// Notes 403 and 404 answers to confirmed members: who is none is told that nothing is there, and is nobody's business.
+/// Notes 404 answers (and 403, which clients are spared) to confirmed members: who is none is told that nothing is there, and is nobody's business.
 pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> Response {
     let asked = about(request.uri()).map(|about| Asked {
         headers: request.headers().clone(),
