@@ -242,6 +242,12 @@ impl Executor {
         Ok(self.seal.open(read).await?)
     }
 
+    /// All events of these streams, each in order, personal data opened.
+    pub(crate) async fn stored_of(&self, streams: &[(StreamName, u64)]) -> Result<Vec<StoredEvent>, LoadError> {
+        let read = self.store.read_streams(streams).await?;
+        Ok(self.seal.open(read.into_iter().flatten().collect()).await?)
+    }
+
     /// Carries out a command about one thing: the state after it, and where its events lie.
     ///
     /// # Errors

@@ -7,47 +7,55 @@ use domain::{
     organization::moment::{Moment, Owner},
     vault::cipher::{Cipher, CipherEvent},
 };
-use futures::StreamExt;
 
-/// Streams read at the same time, and events of each: contents are large, and none of them is kept.
-const ABREAST: usize = 2;
-const PAGE: usize = 32;
+/// Events read at once: contents are large, and none of them is kept.
+const PAGE: usize = 256;
 
 impl Executor {
     /// An organization as it was when the store had taken what it took before `until` (microseconds since 1970), by the events
-    /// of `streams`: all that were ever of it.
+    /// of `streams`: all that were ever of it, each with how many events it has, as far as that is known. Read by one question after the
+    /// other, so that a long history keeps one connection and not all.
     ///
     /// # Errors
     /// [`LoadError`].
     pub async fn moment(
         &self,
         organization: OrganizationId,
-        streams: &[StreamName],
+        streams: &[(StreamName, usize)],
         until: i64,
     ) -> Result<Moment, LoadError> {
         let mut moment = Moment::new(organization);
-        let reading = futures::stream::iter(streams.iter().cloned()).map(|stream| self.first_of(stream));
-        let mut reading = std::pin::pin!(reading.buffer_unordered(ABREAST));
-        while let Some(first) = reading.next().await {
-            let (stream, mut page) = first?;
-            loop {
-                let next = page
-                    .last()
-                    .map(|event| event.revision.0 + 1)
-                    .filter(|_| page.len() == PAGE);
-                for event in page.iter().filter(|event| event.recorded_at_micros < until) {
-                    moment.take(event)?;
+        let mut rest = streams;
+        while let Some((first, _)) = rest.first() {
+            let mut events = 0;
+            let fits = rest.iter().take_while(|(_, count)| {
+                events += count.max(&1);
+                events <= PAGE
+            });
+            let (now, later) = rest.split_at(fits.count().max(1));
+            match now {
+                [_] => self.take_long(&mut moment, first, until).await?,
+                several => {
+                    let wanted: Vec<_> = several.iter().map(|(stream, _)| (stream.clone(), 0)).collect();
+                    take(&mut moment, &self.stored_of(&wanted).await?, until)?;
                 }
-                let Some(next) = next else { break };
-                page = self.stored(&stream, next, PAGE).await?;
             }
+            rest = later;
         }
         Ok(moment)
     }
 
-    async fn first_of(&self, stream: StreamName) -> Result<(StreamName, Vec<StoredEvent>), LoadError> {
-        let page = self.stored(&stream, 0, PAGE).await?;
-        Ok((stream, page))
+    /// The events of a stream that may have many.
+    async fn take_long(&self, moment: &mut Moment, stream: &StreamName, until: i64) -> Result<(), LoadError> {
+        let mut from = 0;
+        loop {
+            let page = self.stored(stream, from, PAGE).await?;
+            take(moment, &page, until)?;
+            match page.last() {
+                Some(last) if page.len() == PAGE => from = last.revision.0 + 1,
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Whose an item was then; `None` if it was not there.
@@ -76,4 +84,12 @@ impl Executor {
             }
         }
     }
+}
+
+/// Takes those events that the store had before `until`.
+fn take(moment: &mut Moment, events: &[StoredEvent], until: i64) -> Result<(), LoadError> {
+    for event in events.iter().filter(|event| event.recorded_at_micros < until) {
+        moment.take(event)?;
+    }
+    Ok(())
 }

@@ -249,7 +249,7 @@ impl Filter {
 }
 
 /// The streams that say what an organization is: those that had an event of it before `until` (microseconds since 1970). Of items
-/// all, or only `item`.
+/// all, or only `item`. Each with how many records of it there are.
 ///
 /// # Errors
 /// Whatever the database says.
@@ -258,11 +258,12 @@ pub async fn streams_of(
     organization: OrganizationId,
     item: Option<CipherId>,
     until: i64,
-) -> Result<Vec<StreamName>, sqlx::Error> {
-    let found: Vec<(String, Uuid)> = sqlx::query_as(
-        "select distinct category, stream_id from read.audit_record
+) -> Result<Vec<(StreamName, usize)>, sqlx::Error> {
+    let found: Vec<(String, Uuid, i64)> = sqlx::query_as(
+        "select category, stream_id, count(*) from read.audit_record
          where organization_id = $1 and recorded_at < $2 and category = any($3)
-           and ($4::uuid is null or category <> 'cipher' or stream_id = $4)",
+           and ($4::uuid is null or category <> 'cipher' or stream_id = $4)
+         group by category, stream_id",
     )
     .bind(organization.0)
     .bind(until)
@@ -270,8 +271,11 @@ pub async fn streams_of(
     .bind(item.map(|id| id.0))
     .fetch_all(pool)
     .await?;
-    let name = |(category, id): (String, Uuid)| StreamName::new(category, id);
-    Ok(found.into_iter().map(name).collect())
+    let counted = |(category, id, count): (String, Uuid, i64)| {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        (StreamName::new(category, id), count)
+    };
+    Ok(found.into_iter().map(counted).collect())
 }
 
 fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 use tests::client::Client;
+use tests::client::item::{self, Kind};
 use tests::client::organization::Organization;
 use tests::client::vault::id;
 use tests::server::Server;
@@ -384,4 +385,50 @@ async fn the_log_of_an_organization_is_exported_in_every_form_and_goes_on_where_
     let nobody = uuid::Uuid::new_v4().to_string();
     let (code, text) = server.run(&["audit", "export", "--organization", &nobody]).await;
     assert!(code == Some(1) && text.contains("no such organization"), "{text}");
+}
+
+/// Streams of many events among many streams, replayed many times at once beside changes: nothing waits for what somebody else holds
+/// and waits with.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_replays_at_once_beside_changes_are_all_answered() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("replays").await;
+    let organization = anns.found(&ann, "Replays").await;
+    let own = anns.membership(&organization, &ann.email).await;
+    let items: Vec<_> = (0..600)
+        .map(|n| {
+            let mut cipher = item::request(&organization.key, Kind::Login, &format!("{n}"));
+            cipher["organizationId"] = json!(organization.id);
+            cipher
+        })
+        .collect();
+    let within: Vec<_> = (0..600).map(|n| json!({"key": n, "value": 0})).collect();
+    let collection = json!({"name": organization.key.seal("all"), "id": null, "externalId": null});
+    let import = json!({"ciphers": items, "collections": [collection], "collectionRelationships": within});
+    let path = format!("/api/ciphers/import-organization?organizationId={}", organization.id);
+    anns.post(&path, &import).await.ok_empty();
+    let set = async |kind: u8, count: usize| {
+        for n in 0..count {
+            let body = json!({"enabled": n % 2 == 0, "data": null});
+            anns.put(&organization.path(&format!("policies/{kind}")), &body)
+                .await
+                .ok();
+        }
+    };
+    for kind in [1, 2, 10, 11, 12] {
+        set(kind, 40).await;
+    }
+    let replays = (0..8).map(|_| {
+        let (client, organization) = (anns.without_reuse(), organization.clone());
+        async move {
+            for _ in 0..3 {
+                let answer = client.get(&organization.path("audit/replay")).await.ok();
+                assert_eq!(list(&answer["items"]).len(), 600);
+                assert_eq!(list(&answer["policies"]).len(), 5);
+            }
+        }
+    });
+    tokio::join!(futures::future::join_all(replays), set(1, 20));
+    let answer = anns.get(&organization.path("audit/replay")).await.ok();
+    assert_eq!(list(&answer["members"])[0]["id"], own["id"]);
 }

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use web::{Answer, Caller, PathId, PathIds, Problem, Routes};
 
 /// How many look into the past at once: each reads the history of a whole organization.
-static TURNS: Semaphore = Semaphore::const_new(1);
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
