@@ -24,11 +24,11 @@ pub use revoke::{RestoreMember, RevokeMember};
 use super::{OrganizationError, Stop, must, refuse};
 use crate::execute::{Loaded, Unit};
 use domain::{
-    id::{MembershipId, OrganizationId},
+    id::{MembershipId, OrganizationId, PlaceId},
     organization::{
         access::Standing,
         membership::{LiveMembership, Membership},
-        place::Place,
+        place::{Place, PlaceEvent},
         profile::{Organization, OrganizationEvent},
         role::Role,
     },
@@ -75,6 +75,25 @@ async fn is_free(unit: &mut Unit<'_>, place: Place) -> Result<bool, Stop> {
         Place::Free => Ok(true),
         Place::Taken(by) => Ok(unit.load::<Membership>(by).await?.state == Membership::Ended),
     }
+}
+
+/// Frees the places that a membership which ends still has, behind what ended it.
+async fn free_places(
+    unit: &mut Unit<'_>,
+    organization: OrganizationId,
+    membership: MembershipId,
+    live: &LiveMembership,
+) -> Result<(), Stop> {
+    let by_user = live.user.map(|user| PlaceId::of_user(organization, user));
+    let by_address = live.address.map(|address| PlaceId::of_address(organization, address));
+    for place in by_user.into_iter().chain(by_address) {
+        let place = unit.load::<Place>(place).await?;
+        if place.state == Place::Taken(membership) {
+            let at = unit.now_for(&place);
+            unit.follow(place, vec![PlaceEvent::Freed { at }]);
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the organization's list of owners in step with a membership that is an owner from now on, or no longer. To be called

@@ -122,13 +122,17 @@ async fn carry_out(
     Ok(done.value)
 }
 
-async fn carry_out_and_show(
+/// Carries out what `wish` makes of the request, and shows the link.
+async fn change(
     app: &WriteApi,
     caller: &Caller,
     organization: OrganizationId,
-    change: LinkChange,
+    wish: impl FnOnce(&mut Checks) -> LinkChange,
 ) -> Answer<Json<Value>> {
-    let link = carry_out(app, caller, organization, change).await?;
+    let mut checks = Checks::new();
+    let wanted = wish(&mut checks);
+    checks.done()?;
+    let link = carry_out(app, caller, organization, wanted).await?;
     render(organization, &link.ok_or_else(Problem::not_found)?)
 }
 
@@ -149,15 +153,13 @@ async fn create(
     id: PathId<OrganizationId>,
     Body(mut request): Body<LinkRequest>,
 ) -> Answer<Json<Value>> {
-    let mut checks = Checks::new();
-    let change = LinkChange::Create {
+    change(&app, &caller, id.0, |checks| LinkChange::Create {
         id: InviteLinkId(app.executor.new_id()),
-        domains: request.domains(&mut checks),
+        domains: request.domains(checks),
         confirms: request.confirms(),
-        secret: request.secret(&app, &mut checks),
-    };
-    checks.done()?;
-    carry_out_and_show(&app, &caller, id.0, change).await
+        secret: request.secret(&app, checks),
+    })
+    .await
 }
 
 /// `PUT /organizations/{id}/invite-link`: other domains.
@@ -167,10 +169,7 @@ async fn allow(
     id: PathId<OrganizationId>,
     Body(mut request): Body<LinkRequest>,
 ) -> Answer<Json<Value>> {
-    let mut checks = Checks::new();
-    let change = LinkChange::Allow(request.domains(&mut checks));
-    checks.done()?;
-    carry_out_and_show(&app, &caller, id.0, change).await
+    change(&app, &caller, id.0, |checks| LinkChange::Allow(request.domains(checks))).await
 }
 
 /// `POST /organizations/{id}/invite-link/refresh`: another code; the one before opens nothing any more.
@@ -180,13 +179,11 @@ async fn refresh(
     id: PathId<OrganizationId>,
     Body(mut request): Body<LinkRequest>,
 ) -> Answer<Json<Value>> {
-    let mut checks = Checks::new();
-    let change = LinkChange::Refresh {
+    change(&app, &caller, id.0, |checks| LinkChange::Refresh {
         confirms: request.confirms(),
-        secret: request.secret(&app, &mut checks),
-    };
-    checks.done()?;
-    carry_out_and_show(&app, &caller, id.0, change).await
+        secret: request.secret(&app, checks),
+    })
+    .await
 }
 
 /// `PUT /organizations/{id}/invite-link/support-confirm`.
@@ -196,13 +193,11 @@ async fn set_confirmation(
     id: PathId<OrganizationId>,
     Body(mut request): Body<LinkRequest>,
 ) -> Answer<Json<Value>> {
-    let mut checks = Checks::new();
-    let change = LinkChange::Confirm {
+    change(&app, &caller, id.0, |checks| LinkChange::Confirm {
         confirms: request.confirms(),
-        invite: request.invite(&mut checks),
-    };
-    checks.done()?;
-    carry_out_and_show(&app, &caller, id.0, change).await
+        invite: request.invite(checks),
+    })
+    .await
 }
 
 /// `DELETE /organizations/{id}/invite-link`.

@@ -1,4 +1,4 @@
-use super::{check_appointment, keep_owners, load};
+use super::{check_appointment, free_places, keep_owners, load};
 use crate::{
     account::end_account,
     execute::{Transaction, Unit},
@@ -6,12 +6,11 @@ use crate::{
 };
 use domain::{
     account::user::User,
-    id::{DeviceId, MembershipId, PlaceId},
+    id::{DeviceId, MembershipId},
     organization::{
         access::Standing,
         claim::claims_address,
         membership::{Ending, MembershipEvent, Stage},
-        place::{Place, PlaceEvent},
         profile::Organization,
         role::Role,
     },
@@ -92,14 +91,6 @@ impl Transaction for DeleteClaimedAccount {
             at: unit.now_for(&loaded),
         };
         unit.follow(loaded, vec![ended]);
-        let by_address = live.address.map(|address| PlaceId::of_address(organization, address));
-        for place in std::iter::once(PlaceId::of_user(organization, user)).chain(by_address) {
-            let place = unit.load::<Place>(place).await?;
-            if place.state == Place::Taken(self.membership) {
-                let at = unit.now_for(&place);
-                unit.follow(place, vec![PlaceEvent::Freed { at }]);
-            }
-        }
-        Ok(())
+        free_places(unit, organization, self.membership, &live).await
     }
 }

@@ -1,14 +1,13 @@
-use super::{check_appointment, keep_owners, load};
+use super::{check_appointment, free_places, keep_owners, load};
 use crate::{
     execute::{Transaction, Unit},
     organization::{OrganizationError, Stop, must},
 };
 use domain::{
-    id::{MembershipId, OrganizationId, PlaceId, UserId},
+    id::{MembershipId, OrganizationId, UserId},
     organization::{
         access::Standing,
         membership::{Ending, MembershipEvent, Stage},
-        place::{Place, PlaceEvent},
         role::Role,
     },
 };
@@ -69,17 +68,6 @@ impl Transaction for EndMembership {
                 at,
             }],
         );
-        let by_user = live.user.map(|user| PlaceId::of_user(self.organization, user));
-        let by_address = live
-            .address
-            .map(|address| PlaceId::of_address(self.organization, address));
-        for place in by_user.into_iter().chain(by_address) {
-            let place = unit.load::<Place>(place).await?;
-            if place.state == Place::Taken(self.membership) {
-                let at = unit.now_for(&place);
-                unit.follow(place, vec![PlaceEvent::Freed { at }]);
-            }
-        }
-        Ok(())
+        free_places(unit, self.organization, self.membership, &live).await
     }
 }
