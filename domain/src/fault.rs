@@ -7,7 +7,8 @@ pub enum FaultKind {
     Invalid,
     /// The caller must sign in again: 401.
     Unauthenticated,
-    /// The caller is known and may see the thing, but may not do this: 403.
+    /// The caller is known and may see the thing, but may not do this: 404 that says so, for official clients take
+    /// 403 for the end of their session.
     Forbidden,
     /// There is no such thing, or not for this caller, who must not learn the difference: 404.
     NotFound,

@@ -76,7 +76,8 @@ struct Asked {
     about: About,
 }
 
-/// Notes 404 answers (and 403, which clients are spared) to confirmed members: who is none is told that nothing is there, and is nobody's business.
+/// Notes 404 answers to confirmed members, which is what a refusal is too: who is none is told that nothing is there, and is nobody's
+/// business.
 pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> Response {
     let asked = about(request.uri()).map(|about| Asked {
         headers: request.headers().clone(),
@@ -91,7 +92,7 @@ pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> 
         about,
     });
     let response = next.run(request).await;
-    let refused = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+    let refused = response.status() == StatusCode::NOT_FOUND;
     if let Some(asked) = asked.filter(|_| refused) {
         let (app, status) = (app.clone(), response.status().as_u16());
         let account = std::sync::Arc::clone(&app.account);

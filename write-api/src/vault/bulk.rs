@@ -113,7 +113,7 @@ async fn each(app: &WriteApi, caller: &Caller, many: Many, deed: Deed) -> Answer
         match outcome {
             Ok(ids) => done.extend(ids),
             // what one item refuses; anything else is about the whole request
-            Err(problem) if [400, 403, 404].contains(&problem.status().as_u16()) => refused = refused.or(Some(problem)),
+            Err(problem) if [400, 404].contains(&problem.status().as_u16()) => refused = refused.or(Some(problem)),
             Err(problem) => return Err(problem),
         }
     }
