@@ -10,20 +10,20 @@ pub mod group;
 pub mod membership;
 pub mod organization;
 pub mod policy;
+mod projector;
 pub mod read;
 pub mod revision;
 pub mod shared;
 pub mod task;
 
+pub use projector::SyncProjector;
+
 use crate::{
-    ahead::{Ahead, Reading},
-    feed::Subscription,
-    projector::{Changes, Projector, ProjectorError},
+    projector::{Changes, ProjectorError},
     rows::Rows,
     work::{self, Touch, Work},
 };
 use account::{AccountView, Accounts};
-use async_trait::async_trait;
 use cipher::{CipherRow, Ciphers, Holder};
 use collection::{Collections, Grants};
 use device::Devices;
@@ -31,7 +31,7 @@ use domain::{
     account::user::{User, UserEvent},
     activity::{Activity, ActivityEvent},
     device::{Device, DeviceEvent},
-    event::{Aggregate, DecodeError, DomainEvent, Position, Recorded, StoredEvent},
+    event::{Aggregate, DecodeError, DomainEvent, Recorded, StoredEvent},
     id::{CipherId, OrganizationId, UserId},
     organization::{
         collection::{Collection, CollectionEvent},
@@ -56,7 +56,6 @@ use organization::Organizations;
 use policy::Policies;
 use revision::{Revision, Revisions};
 use sqlx::PgConnection;
-use std::sync::Arc;
 use task::Tasks;
 use uuid::Uuid;
 
@@ -403,99 +402,5 @@ impl Touched {
         self.policies.sweep(organization);
         self.tasks.sweep(organization);
         self.revisions.sweep(Holder::Organization(OrganizationId(organization)));
-    }
-}
-
-/// The projector of everything `/sync` answers from.
-#[derive(Clone, Default)]
-pub struct SyncProjector {
-    live: Option<Arc<crate::live::Live>>,
-}
-
-impl SyncProjector {
-    /// One that tells `live` what it changed.
-    pub fn new(live: Arc<crate::live::Live>) -> Self {
-        Self { live: Some(live) }
-    }
-}
-
-impl SyncProjector {
-    /// The tables and what their rows are told apart by.
-    pub(crate) const TABLES: &[(&str, &str)] = &[
-        ("account", "user_id"),
-        ("cipher", "cipher_id"),
-        ("folder", "folder_id"),
-        ("device", "device_id"),
-        ("revision", "owner_id"),
-        ("organization", "organization_id"),
-        ("membership", "membership_id"),
-        ("collection", "collection_id"),
-        ("collection_grant", "grant_id"),
-        ("member_group", "group_id"),
-        ("group_member", "place_id"),
-        ("policy", "policy_id"),
-        ("filing", "filing_id"),
-        ("security_task", "task_id"),
-    ];
-}
-
-#[async_trait]
-impl Projector for SyncProjector {
-    fn name(&self) -> &'static str {
-        "sync"
-    }
-
-    fn version(&self) -> i32 {
-        4
-    }
-
-    fn tables(&self) -> &'static [(&'static str, &'static str)] {
-        Self::TABLES
-    }
-
-    fn schema(&self) -> &'static str {
-        include_str!("../schema/sync.sql")
-    }
-
-    fn indexes(&self) -> &'static str {
-        include_str!("../schema/sync_indexes.sql")
-    }
-
-    fn wants(&self, category: &str) -> bool {
-        [
-            User::CATEGORY,
-            Cipher::CATEGORY,
-            Folder::CATEGORY,
-            Device::CATEGORY,
-            Activity::CATEGORY,
-            Organization::CATEGORY,
-            Membership::CATEGORY,
-            Collection::CATEGORY,
-            Grant::CATEGORY,
-            Group::CATEGORY,
-            GroupPlace::CATEGORY,
-            Policy::CATEGORY,
-            Filing::CATEGORY,
-            Task::CATEGORY,
-        ]
-        .contains(&category)
-    }
-
-    fn wants_metadata(&self) -> bool {
-        false
-    }
-
-    async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
-        work::apply::<Touched>(connection, events).await
-    }
-
-    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
-        Box::new(Reading::<Touched>::start(feed, after, limit))
-    }
-
-    fn published(&self, changes: Changes, position: Position) {
-        if let Some(live) = &self.live {
-            live.publish(changes.sync, position);
-        }
     }
 }

@@ -1,5 +1,9 @@
 //! Questions about organizations, through the views of schema `read`.
 
+mod rights;
+
+pub use rights::{About, all_rights, is_bound, standing};
+
 use super::{
     account::{AccountView, Accounts},
     cipher::{CipherLine, CipherRow, Ciphers, Holder, read_ids},
@@ -15,11 +19,7 @@ use super::{
 use crate::table::Table;
 use domain::{
     id::{CipherId, CollectionId, FilingId, GroupId, MembershipId, OrganizationId, TaskId, UserId},
-    organization::{
-        access::Standing,
-        grant::{Grantee, Rights},
-        role::Role,
-    },
+    organization::grant::Grantee,
 };
 use futures::{Stream, TryStreamExt};
 use sqlx::{PgConnection, PgExecutor, Postgres, Row, postgres::PgRow, query::Query};
@@ -131,18 +131,6 @@ pub async fn members_elsewhere(
     .fetch_all(connection)
     .await?;
     Ok(found.into_iter().map(MembershipId).collect())
-}
-
-/// Whether a person is an ordinary member of an organization in which this policy is on: owners and admins are not bound.
-pub async fn is_bound(connection: impl PgExecutor<'_>, user: UserId, policy: i16) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "select exists (select from read.membership m join read.policy p using (organization_id)
-         where m.user_id = $1 and m.active and m.role not in (0, 1) and p.kind = $2 and p.enabled)",
-    )
-    .bind(user.0)
-    .bind(policy)
-    .fetch_one(connection)
-    .await
 }
 
 /// Whose memberships are, of those that are there and have somebody.
@@ -334,121 +322,6 @@ pub async fn filing(
 ) -> Result<Option<FilingRow>, sqlx::Error> {
     let statement = sqlx::query(select::<Filings>("where filing_id = $1")).bind(FilingId::of(user, cipher).0);
     Ok(one::<Filings>(connection, statement).await?.map(|(_, row)| row))
-}
-
-/// Rights of a person in the collections of all organizations they are confirmed in: their own and their groups', the more
-/// of each. Only collections that are there, of groups that are there; and nothing by what has an event parked, for that may have
-/// taken it away.
-const RIGHTS: &str =
-    "with parked as materialized (
-       select p.stream_id from projection.parked p join projection.generation g using (projector, generation)
-       where p.projector = 'sync' and g.state = 'live')
-     select m.organization_id, c.collection_id, bool_and(g.read_only), bool_and(g.hide_passwords), bool_or(g.manage)
-     from read.membership m
-     join lateral (
-       select collection_id, read_only, hide_passwords, manage from read.collection_grant
-       where grantee_id = m.membership_id and grant_id not in (select stream_id from parked)
-       union all
-       select r.collection_id, r.read_only, r.hide_passwords, r.manage
-       from read.group_member p join read.member_group u on u.group_id = p.group_id
-       join read.collection_grant r on r.grantee_id = p.group_id
-       where p.membership_id = m.membership_id and r.grant_id not in (select stream_id from parked)
-         and p.place_id not in (select stream_id from parked) and u.group_id not in (select stream_id from parked)) g on true
-     join read.collection c using (collection_id)
-     where m.user_id = $1 and m.active and c.organization_id = m.organization_id
-       and ($2::uuid is null or m.organization_id = $2) and ($3::uuid[] is null or c.collection_id = any($3))
-       and c.collection_id not in (select stream_id from parked)
-     group by 1, 2";
-
-fn rights(row: &PgRow) -> Result<(OrganizationId, CollectionId, Rights), sqlx::Error> {
-    Ok((
-        OrganizationId(row.try_get(0)?),
-        CollectionId(row.try_get(1)?),
-        Rights {
-            read_only: row.try_get(2)?,
-            hide_passwords: row.try_get(3)?,
-            manage: row.try_get(4)?,
-        },
-    ))
-}
-
-/// What a person may do in every collection they have rights in.
-pub async fn all_rights(
-    connection: impl PgExecutor<'_>,
-    user: UserId,
-) -> Result<HashMap<CollectionId, Rights>, sqlx::Error> {
-    let statement = sqlx::query(RIGHTS)
-        .bind(user.0)
-        .bind(None::<Uuid>)
-        .bind(None::<Vec<Uuid>>);
-    let rows = statement.fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| rights(row).map(|(_, collection, rights)| (collection, rights)))
-        .collect()
-}
-
-/// Which collections a question about somebody's standing is about.
-#[derive(Debug, Clone, Copy)]
-pub enum About<'c> {
-    /// None: what the role says is enough.
-    Role,
-    /// These.
-    Collections(&'c [CollectionId]),
-    /// All of the organization.
-    All,
-}
-
-/// Where somebody stands in an organization; `None` if they are not confirmed there.
-pub async fn standing(
-    connection: &mut PgConnection,
-    user: UserId,
-    organization: OrganizationId,
-    about: About<'_>,
-) -> Result<Option<Standing>, sqlx::Error> {
-    let row = sqlx::query(
-        "select m.membership_id, m.role, m.view, o.view, exists (
-             select from projection.parked p join projection.generation g using (projector, generation)
-             where p.projector = 'sync' and g.state = 'live' and p.category = 'organization' and p.stream_id = $2)
-         from read.membership m join read.organization o using (organization_id)
-         where m.user_id = $1 and m.organization_id = $2 and m.active",
-    )
-    .bind(user.0)
-    .bind(organization.0)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    if row.try_get(4)? {
-        // its rules may have become stricter, or it may be gone
-        return Err(sqlx::Error::Protocol(format!(
-            "an event of organization {organization} is parked"
-        )));
-    }
-    let view: super::membership::MembershipView = read_view(row.try_get(2)?)?;
-    let of: OrganizationView = read_view(row.try_get(3)?)?;
-    let number: i16 = row.try_get(1)?;
-    let role = Role::from_number(i64::from(number), view.permissions);
-    let role = role.ok_or_else(|| sqlx::Error::Decode(format!("role {number}").into()))?;
-    let wanted: Option<Vec<Uuid>> = match about {
-        About::Role => Some(vec![]),
-        About::Collections(ids) => Some(ids.iter().map(|id| id.0).collect()),
-        About::All => None,
-    };
-    let mut found = HashMap::new();
-    if wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
-        let statement = sqlx::query(RIGHTS).bind(user.0).bind(organization.0).bind(wanted);
-        for row in statement.fetch_all(connection).await? {
-            let (_, collection, rights) = rights(&row)?;
-            found.insert(collection, rights);
-        }
-    }
-    Ok(Some(Standing {
-        user,
-        organization,
-        membership: MembershipId(row.try_get(0)?),
-        role,
-        settings: of.settings,
-        rights: found,
-    }))
 }
 
 /// Those of some items that are of organizations: whose, and in which collections; some of these may be gone.
