@@ -31,9 +31,6 @@ use web::{Answer, Authenticator, Problem, Routes};
 /// How long an answer waits for the read models to reach what it must show.
 pub const SETTLE: Duration = Duration::from_secs(2);
 
-/// The same for the audit log: whoever reads that would rather wait for the whole of it than be sent away.
-pub const SETTLE_LOG: Duration = Duration::from_secs(10);
-
 /// What the server says about itself.
 #[derive(Debug, Clone)]
 pub struct About {
@@ -126,11 +123,11 @@ impl ReadApi {
     /// The audit log, once it shows everything `user` was told was done.
     ///
     /// # Errors
-    /// 503 if it does not within ten seconds.
+    /// 503 if it does not within two seconds.
     pub async fn fresh_log(&self, user: UserId) -> Answer<&PgPool> {
         // what was answered when the other read models showed it was acknowledged by that
         let wanted = self.acknowledged_to(user).await?.max(self.live.position());
-        if self.log.reached(wanted, SETTLE_LOG).await {
+        if self.log.reached(wanted, SETTLE).await {
             Ok(&self.pool)
         } else {
             Err(Problem::unavailable())
