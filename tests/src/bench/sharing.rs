@@ -165,34 +165,83 @@ async fn timed(bench: &mut Bench, workload: &str, request: &[u8], about: String)
     Ok(())
 }
 
-/// The shape `lg` of large customers: 1,000 members, 100 groups, 2,000 collections, 10,000 items; and 9,000 more who are
-/// invited.
+/// How large a customer is.
+struct Shape {
+    name: &'static str,
+    members: usize,
+    collections: usize,
+    items: usize,
+    groups: usize,
+    /// The first groups are wide: members of other groups are in them as well.
+    wide: usize,
+    /// How many collections a wide group has, and each of the others.
+    rights: (usize, usize),
+    /// How far the first collections of two neighbours are from each other, and how far two of one group.
+    between: usize,
+    step: usize,
+}
+
+/// Both shapes end at 10,000 people: the rest of them are invited.
+const PEOPLE: usize = 10_000;
+
+/// The shape `lg` of large customers.
 pub async fn large(bench: &mut Bench) -> Result<()> {
-    const MEMBERS: usize = 1_000;
-    const GROUPS: usize = 100;
-    const COLLECTIONS: usize = 2_000;
-    const ITEMS: usize = 10_000;
-    let mut company = Company::found(&bench.server, "large").await;
-    let request = company
-        .owner
-        .send("POST", &company.import_path(), &company.import(ITEMS, COLLECTIONS));
+    let lg = Shape {
+        name: "lg",
+        members: 1_000,
+        collections: 2_000,
+        items: 10_000,
+        groups: 100,
+        wide: 3,
+        rights: (400, 20),
+        between: 37,
+        step: 3,
+    };
+    shape(bench, &lg).await
+}
+
+/// The largest, `xl`: few groups with much in each, so that an ordinary member sees most of 12,000 collections.
+pub async fn largest(bench: &mut Bench) -> Result<()> {
+    let xl = Shape {
+        name: "xl",
+        members: 1_000,
+        collections: 12_000,
+        items: 15_000,
+        groups: 5,
+        wide: 3,
+        rights: (6_000, 6_000),
+        between: 2_400,
+        step: 1,
+    };
+    shape(bench, &xl).await
+}
+
+async fn shape(bench: &mut Bench, shape: &Shape) -> Result<()> {
+    let mut company = Company::found(&bench.server, shape.name).await;
+    let request = company.owner.send(
+        "POST",
+        &company.import_path(),
+        &company.import(shape.items, shape.collections),
+    );
     let seconds = once(bench, &request).await?;
-    note_only(bench, "import of the shape lg", seconds);
+    note_only(bench, &format!("import of the shape {}", shape.name), seconds);
     let collections = company.collections().await;
-    company.let_in(&bench.server, "large", MEMBERS - 1, &[]).await?;
-    // each group has a tenth of the members and a hundredth of the collections more than the one before: a few are large
-    for group in 0..GROUPS {
+    company
+        .let_in(&bench.server, shape.name, shape.members - 1, &[])
+        .await?;
+    for group in 0..shape.groups {
+        let is_wide = group < shape.wide;
         let users: Vec<&str> = company
             .members
             .iter()
             .enumerate()
-            .filter(|(number, _)| number % GROUPS == group || (group < 3 && number % 4 == group))
+            .filter(|(number, _)| number % shape.groups == group || (is_wide && number % 4 == group))
             .map(|(_, member)| member.id.as_str())
             .collect();
-        let share = if group < 3 { 400 } else { 20 };
+        let share = if is_wide { shape.rights.0 } else { shape.rights.1 };
         let rights: Vec<Value> = (0..share)
             .map(|n| {
-                let id = &collections[(group * 37 + n * 3) % collections.len()];
+                let id = &collections[(group * shape.between + n * shape.step) % collections.len()];
                 Organization::selection(id, [n % 3 == 0, n % 7 == 0, n % 11 == 1 && n % 3 != 0 && n % 7 != 0])
             })
             .collect();
@@ -204,9 +253,11 @@ pub async fn large(bench: &mut Bench) -> Result<()> {
             .await
             .ok();
     }
-    member_sync(bench, &company, "member's sync, shape lg").await?;
-    for chunk in 0..9 {
-        let emails: Vec<String> = (0..1_000).map(|n| format!("invited{chunk}x{n}@example.org")).collect();
+    member_sync(bench, &company, &format!("member's sync, shape {}", shape.name)).await?;
+    for chunk in 0..(PEOPLE - shape.members) / 1_000 {
+        let emails: Vec<String> = (0..1_000)
+            .map(|n| format!("{}{chunk}x{n}@example.org", shape.name))
+            .collect();
         company
             .invite(&emails.iter().map(String::as_str).collect::<Vec<_>>(), &[])
             .await;
@@ -217,17 +268,23 @@ pub async fn large(bench: &mut Bench) -> Result<()> {
         .get(&path("users?includeGroups=true&includeCollections=true"));
     timed(
         bench,
-        "list of 10,000 members",
+        &format!("list of 10,000 members, {}", shape.name),
         &list,
         "with groups and collections".to_owned(),
     )
     .await?;
     let body = json!({
-        "emails": ["one-more@example.org"], "type": 2, "permissions": {},
+        "emails": [format!("{}-more@example.org", shape.name)], "type": 2, "permissions": {},
         "collections": [], "groups": [],
     });
     let invite = company.owner.send("POST", &path("users/invite"), &body);
-    timed(bench, "invite one more", &invite, String::new()).await?;
+    timed(
+        bench,
+        &format!("invite one more, {}", shape.name),
+        &invite,
+        String::new(),
+    )
+    .await?;
     let own = &company.owner;
     own.client
         .post("/api/ciphers/import", &own.import(500))
@@ -250,13 +307,19 @@ pub async fn large(bench: &mut Bench) -> Result<()> {
     let share = own.send("PUT", "/api/ciphers/share", &moved);
     timed(
         bench,
-        "move 500 items into it",
+        &format!("move 500 items into it, {}", shape.name),
         &share,
         format!("{} bytes", share.len()),
     )
     .await?;
     let delete = own.send("DELETE", &path(&format!("collections/{}", collections[1])), &json!({}));
-    timed(bench, "delete a collection", &delete, String::new()).await
+    timed(
+        bench,
+        &format!("delete a collection, {}", shape.name),
+        &delete,
+        String::new(),
+    )
+    .await
 }
 
 fn note_only(bench: &mut Bench, workload: &str, seconds: f64) {

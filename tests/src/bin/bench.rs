@@ -38,7 +38,7 @@ use anyhow::{Context as _, Result, bail};
 use bench::Bench;
 
 /// Names of workloads. Those that need little data come first.
-const WORKLOADS: [&str; 17] = [
+const WORKLOADS: [&str; 18] = [
     "start",
     "revision-date",
     "sync-100",
@@ -51,6 +51,7 @@ const WORKLOADS: [&str; 17] = [
     "organization",
     "organization-import",
     "organization-large",
+    "organization-largest",
     "sync-100-crowded",
     "sync-10000",
     "sync-cold",
@@ -138,6 +139,7 @@ async fn run(bench: &mut Bench, workload: &str) -> Result<()> {
         "organization" => sharing::small(bench).await,
         "organization-import" => sharing::import(bench).await,
         "organization-large" => sharing::large(bench).await,
+        "organization-largest" => sharing::largest(bench).await,
         "rebuild" => life::rebuild(bench).await,
         other => bail!("{other} is no workload"),
     }
