@@ -104,6 +104,13 @@ impl PlaceId {
     }
 }
 
+impl CollectionId {
+    /// The id of what holds the own items of `member`: stable, so that nobody gets two.
+    pub fn own_of(member: MembershipId) -> Self {
+        Self(Uuid::new_v5(&member.0, b"own items"))
+    }
+}
+
 impl GrantId {
     /// The id of what `grantee` (a membership or a group) has in `collection`.
     pub fn of(collection: CollectionId, grantee: Uuid) -> Self {

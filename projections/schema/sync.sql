@@ -77,6 +77,8 @@ create table collection (
     external_id text,
     -- the member whose own items it holds
     default_of uuid,
+    -- whose own items it held
+    formerly_of uuid,
     revised_at bigint not null,
     created_at bigint not null
 );

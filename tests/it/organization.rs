@@ -12,6 +12,7 @@ mod journey;
 mod link;
 mod matrix;
 mod member;
+mod own;
 mod public;
 mod raise;
 mod recovery;

@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub mod claim;
 pub mod collection;
+pub mod export;
 pub mod group;
 pub mod link;
 pub mod member;
@@ -26,6 +27,7 @@ pub fn routes() -> Routes<WriteApi> {
         .merge(profile::routes())
         .merge(member::routes())
         .merge(collection::routes())
+        .merge(export::routes())
         .merge(claim::routes())
         .merge(link::routes())
         .merge(task::routes())

@@ -34,7 +34,10 @@ use domain::{
     },
 };
 use serde_json::{Value, json};
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 use uuid::Uuid;
 use web::{Answer, ClientInfo, Guard, Problem, caller::token_of, request::RemoteAddress};
 
@@ -146,6 +149,7 @@ impl OrganizationCaller {
             role: Role::Owner,
             settings: CollectionSettings::default(),
             rights: HashMap::new(),
+            unmanaged: HashSet::new(),
         }
     }
 

@@ -56,13 +56,18 @@ async fn set_grants(
     Ok(())
 }
 
-/// Whether `by` gives themselves rights that they do not stand above: those who manage a collection may not make
-/// themselves more than they are by it.
-fn gives_oneself(by: &Standing, present: Option<Rights>, wanted: &Grants) -> bool {
+/// Whether `by` gives themselves more than they have, by groups too, and stand above: who manages a collection may make themselves less
+/// by it, not more. Who takes up one that nobody manages stands above it.
+fn gives_oneself(by: &Standing, collection: CollectionId, wanted: &Grants) -> bool {
     let above = by.role.permissions().edit_any_collection
-        || (by.role.is_admin() && by.settings.allow_admin_access_to_all_collection_items);
-    let mine = wanted.get(&Grantee::Member(by.membership)).copied();
-    !above && mine.is_some() && mine != present
+        || (by.role.is_admin() && by.settings.allow_admin_access_to_all_collection_items)
+        || (by.may_take_up() && by.unmanaged.contains(&collection));
+    let mine = wanted.get(&Grantee::Member(by.membership));
+    !above
+        && mine.is_some_and(|mine| {
+            by.assigned(collection)
+                .is_none_or(|present| present.or(*mine) != present)
+        })
 }
 
 /// The members and groups named, apart.

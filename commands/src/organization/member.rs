@@ -8,6 +8,7 @@ mod end;
 pub mod invitation;
 mod invite;
 mod join_by_link;
+pub(super) mod own;
 mod recovery;
 mod revoke;
 
@@ -18,8 +19,9 @@ pub use delete_account::DeleteClaimedAccount;
 pub use end::EndMembership;
 pub use invite::{Invitation, InviteAgain, InviteMembers};
 pub use join_by_link::{JoinByLink, LinkKey};
+pub use own::GiveOwnCollections;
 pub use recovery::{EnrolInRecovery, RecoverAccount};
-pub use revoke::{RestoreMember, RevokeMember};
+pub use revoke::{RestoreMember, RevokeMember, RevokeOneself};
 
 use super::{OrganizationError, Stop, must, refuse};
 use crate::execute::{Loaded, Unit};
@@ -77,8 +79,8 @@ async fn is_free(unit: &mut Unit<'_>, place: Place) -> Result<bool, Stop> {
     }
 }
 
-/// Frees the places that a membership which ends still has, behind what ended it.
-async fn free_places(
+/// Frees what a membership which ends still has, behind what ended it: its places, and what held its own items.
+async fn free(
     unit: &mut Unit<'_>,
     organization: OrganizationId,
     membership: MembershipId,
@@ -93,7 +95,7 @@ async fn free_places(
             unit.follow(place, vec![PlaceEvent::Freed { at }]);
         }
     }
-    Ok(())
+    own::release_own_collection(unit, membership, live).await
 }
 
 /// Keeps the organization's list of owners in step with a membership that is an owner from now on, or no longer. To be called

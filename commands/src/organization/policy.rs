@@ -1,8 +1,9 @@
 //! Commands about policies.
 
-use super::{OrganizationError, Stop, must};
+use super::{OrganizationError, Stop, member::own::give_to_bound, must};
 use crate::execute::{Transaction, Unit};
 use domain::{
+    crypto::EncString,
     id::{MembershipId, OrganizationId, PolicyId, UserId},
     organization::{
         access::Standing,
@@ -26,12 +27,29 @@ pub struct SetPolicy {
     pub data: Option<Value>,
     /// Members who lack what it asks for: when it is switched on, the rights of those it is for are suspended with it.
     pub lacking: Vec<MembershipId>,
+    /// Where items are the organization's from now on: members who have no collection for their own, and what those are to be called.
+    pub own_collections: Option<(Vec<MembershipId>, EncString)>,
 }
 
 impl SetPolicy {
+    async fn give(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+        let asked = self.enabled && self.kind == Enforced::OrganizationDataOwnership as u8;
+        match self.own_collections.as_ref().filter(|_| asked) {
+            Some((members, name)) => give_to_bound(unit, self.by.organization, members, name).await,
+            None => Ok(()),
+        }
+    }
+
     /// That a policy which needs another one is not on without it.
     async fn check_needs(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         let organization = self.by.organization;
+        if self.enabled && self.kind == Enforced::BlockClaimedDomainAccountCreation as u8 {
+            let claims = holds_domain(unit, organization).await?;
+            return must(
+                claims,
+                OrganizationError::Invalid("You must claim at least one domain to turn on this policy."),
+            );
+        }
         let needy = OF_A_SINGLE_ORGANIZATION.map(|kind| kind as u8);
         if self.enabled && needy.contains(&self.kind) {
             let single = PolicyId::of(organization, Enforced::SingleOrganization as u8);
@@ -42,11 +60,7 @@ impl SetPolicy {
             );
         }
         if !self.enabled && self.kind == Enforced::SingleOrganization as u8 {
-            let loaded = unit.load::<Organization>(organization).await?;
-            let claims = loaded.state.live().is_some_and(|live| {
-                let mut claims = live.domains.values();
-                claims.any(|claim| claim.verified.is_some())
-            });
+            let claims = holds_domain(unit, organization).await?;
             must(
                 !claims,
                 OrganizationError::Invalid(
@@ -64,6 +78,15 @@ impl SetPolicy {
         }
         Ok(())
     }
+}
+
+/// Whether it has shown a domain to be its own.
+async fn holds_domain(unit: &mut Unit<'_>, organization: OrganizationId) -> Result<bool, Stop> {
+    let loaded = unit.load::<Organization>(organization).await?;
+    Ok(loaded
+        .state
+        .live()
+        .is_some_and(|live| live.domains.values().any(|claim| claim.verified.is_some())))
 }
 
 /// Suspends those of `lacking` whom a policy is for: neither owners nor admins, nor who is only invited, nor who asks.
@@ -147,7 +170,9 @@ impl Transaction for SetPolicy {
             .await?;
         let same = loaded.state.enabled == self.enabled && loaded.state.data == self.data;
         if loaded.state.set.is_some() && same {
-            return Ok(loaded.state);
+            let policy = loaded.state;
+            self.give(unit).await?;
+            return Ok(policy);
         }
         self.check_needs(unit).await?;
         let switched_on = self.enabled && !loaded.state.enabled;
@@ -162,6 +187,7 @@ impl Transaction for SetPolicy {
         if switched_on {
             suspend(unit, self.by.organization, Some(self.by.user), self.kind, &self.lacking).await?;
         }
+        self.give(unit).await?;
         Ok(policy)
     }
 }

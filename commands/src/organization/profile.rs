@@ -4,6 +4,6 @@ mod change;
 mod delete;
 mod found;
 
-pub use change::{ChangeCollectionSettings, ChangeDetails, SetApiKey, SetKeys};
+pub use change::{ChangeCollectionSettings, ChangeDetails, NoteExport, SetApiKey, SetKeys};
 pub use delete::DeleteOrganization;
 pub use found::{FirstCollection, FoundOrganization};

@@ -50,6 +50,9 @@ pub enum CipherError {
     /// An item of an organization is in a collection.
     #[error("You must select at least one collection.")]
     NoCollection,
+    /// What is shared stays shared.
+    #[error("The item cannot be assigned to a default collection when only assigned to non-default collections.")]
+    AmongOnesOwn,
     /// It is not archived.
     #[error("Cipher was not unarchived. Ensure the provided ID is correct and you have permission to archive it.")]
     NotUnarchivable,
@@ -63,6 +66,7 @@ impl Fault for CipherError {
             Self::Exists => FaultKind::Conflict,
             Self::OutOfDate
             | Self::NoCollection
+            | Self::AmongOnesOwn
             | Self::KindChanged
             | Self::InvalidFolder
             | Self::NotArchivable

@@ -83,26 +83,31 @@ fn refuse<T>(error: CipherError) -> Result<T, Stop> {
 struct Targets {
     /// Those that are there, and of the organization.
     there: HashSet<CollectionId>,
-    /// Those of them that somebody may put items into.
+    /// Those of them that somebody may put items into, and take them out of.
     open: HashSet<CollectionId>,
+    /// Those of them that hold a member's own items.
+    own: HashSet<CollectionId>,
 }
 
 impl Targets {
     async fn load(unit: &mut Unit<'_>, by: &Standing, ids: BTreeSet<CollectionId>) -> Result<Self, Stop> {
         let ids: Vec<_> = ids.into_iter().collect();
-        let (mut there, mut open) = (HashSet::new(), HashSet::new());
+        let (mut there, mut open, mut owns) = (HashSet::new(), HashSet::new(), HashSet::new());
         for loaded in unit.load_many::<Collection>(&ids).await? {
             let Some(collection) = loaded.state.within(by.organization) else {
                 continue;
             };
             there.insert(loaded.id);
-            // what is a member's own takes nobody else's items
+            if collection.default_of.is_some() {
+                owns.insert(loaded.id);
+            }
+            // what is a member's own takes nobody else's items, and loses none to them
             let own = collection.default_of.is_none_or(|member| member == by.membership);
             if own && by.may_add_to(loaded.id) {
                 open.insert(loaded.id);
             }
         }
-        Ok(Self { there, open })
+        Ok(Self { there, open, own: owns })
     }
 
     fn there(&self, id: CollectionId) -> bool {

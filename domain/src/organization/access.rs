@@ -5,7 +5,7 @@
 
 use super::{grant::Rights, profile::CollectionSettings, role::Role};
 use crate::id::{CollectionId, MembershipId, OrganizationId, UserId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A confirmed member, as far as a question needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Standing {
     pub settings: CollectionSettings,
     /// What the member and their groups have in the collections asked about; no entry: nothing.
     pub rights: HashMap<CollectionId, Rights>,
+    /// Those of the collections asked about that nobody manages, told to who may take them up.
+    pub unmanaged: HashSet<CollectionId>,
 }
 
 /// What somebody may do to an item of an organization.
@@ -104,7 +106,25 @@ impl Standing {
 
     /// See every item of the organization: to export it, to report on it, to look after it.
     pub fn may_read_all_items(&self) -> bool {
-        self.edits_any_collection() || self.role.permissions().access_import_export || self.role.is_admin()
+        let permissions = self.role.permissions();
+        self.edits_any_collection()
+            || permissions.access_import_export
+            || permissions.access_reports
+            || self.role.is_admin()
+    }
+
+    /// See and hand out items that are in no collection.
+    pub fn may_read_unassigned(&self) -> bool {
+        self.role.is_admin() || self.role.permissions().edit_any_collection
+    }
+
+    /// Take up a collection that nobody manages.
+    pub fn may_take_up(&self) -> bool {
+        self.role.is_admin() || self.role.permissions().edit_any_collection
+    }
+
+    fn takes_up(&self, collection: CollectionId) -> bool {
+        self.may_take_up() && self.unmanaged.contains(&collection)
     }
 
     /// Put items into the collection.
@@ -124,7 +144,9 @@ impl Standing {
 
     /// Change the collection's name and who has rights in it.
     pub fn may_manage(&self, collection: CollectionId) -> bool {
-        self.edits_any_collection() || self.assigned(collection).is_some_and(|rights| rights.manage)
+        self.edits_any_collection()
+            || self.assigned(collection).is_some_and(|rights| rights.manage)
+            || self.takes_up(collection)
     }
 
     /// Give members rights in the collection.
@@ -146,6 +168,7 @@ impl Standing {
             || (role.is_admin() && settings.allow_admin_access_to_all_collection_items);
         any || (!settings.limit_collection_deletion && self.assigned(collection).is_some_and(|rights| rights.manage))
             || (role.is_admin() && self.assigned(collection).is_some_and(|rights| rights.manage))
+            || self.takes_up(collection)
     }
 
     /// See all collections, those without rights in them too.

@@ -3,7 +3,7 @@
 use crate::{
     crypto::EncString,
     event::{Aggregate, Counts, DomainEvent},
-    id::{CollectionId, MembershipId, OrganizationId, SubjectId},
+    id::{CollectionId, MembershipId, OrganizationId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,15 @@ pub enum CollectionEvent {
         /// When.
         at: Timestamp,
     },
+    /// The member whose own items it held is gone: from now on it is a collection like others.
+    #[serde(rename = "CollectionReleased")]
+    Released {
+        /// Whose own items it held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        formerly_of: Option<UserId>,
+        /// When.
+        at: Timestamp,
+    },
     /// It is gone; the items in it are not.
     #[serde(rename = "CollectionDeleted")]
     Deleted {
@@ -50,12 +59,15 @@ impl DomainEvent for CollectionEvent {
     const TYPES: &'static [(&'static str, u16)] = &[
         ("CollectionCreated", 1),
         ("CollectionUpdated", 1),
+        ("CollectionReleased", 1),
         ("CollectionDeleted", 1),
     ];
 
     fn at(&self) -> Timestamp {
         match self {
-            Self::Created { at, .. } | Self::Updated { at, .. } | Self::Deleted { at } => *at,
+            Self::Created { at, .. } | Self::Updated { at, .. } | Self::Released { at, .. } | Self::Deleted { at } => {
+                *at
+            }
         }
     }
 }
@@ -97,7 +109,7 @@ impl Collection {
 
 impl Aggregate for Collection {
     const CATEGORY: &'static str = "collection";
-    const FOLD: &'static str = "dacf85c601922917";
+    const FOLD: &'static str = "58dc14ac8a55903b";
     type Id = CollectionId;
     type Event = CollectionEvent;
 
@@ -125,7 +137,11 @@ impl Aggregate for Collection {
                     ..*live
                 }))
             }
-            (state, CollectionEvent::Updated { .. }) => state,
+            (Self::Live(live), CollectionEvent::Released { .. }) => Self::Live(Box::new(LiveCollection {
+                default_of: None,
+                ..*live
+            })),
+            (state, CollectionEvent::Updated { .. } | CollectionEvent::Released { .. }) => state,
             (_, CollectionEvent::Deleted { .. }) => Self::Deleted,
         }
     }

@@ -28,7 +28,8 @@ impl Rights {
         manage: true,
     };
 
-    /// What somebody may do who has both: the more of each.
+    /// What somebody may do who has both, by two groups or for one item in two collections: the more of each. What a member has in a
+    /// collection by themselves is not joined with what groups have there: it holds alone.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {

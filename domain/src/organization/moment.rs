@@ -17,7 +17,7 @@ use crate::{
     id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     vault::cipher::{Cipher, CipherEvent},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// The categories of streams that say what an organization is.
@@ -100,6 +100,18 @@ fn evolve<A: Aggregate, K: Ord>(known: &mut BTreeMap<K, A>, id: K, stored: &Stor
     let state = known.entry(id).or_default();
     *state = std::mem::take(state).evolve(&event);
     Ok(())
+}
+
+/// What was given to a member in a collection holds there, whatever their groups have.
+fn hold_to_own(ways: &mut Vec<Through>) {
+    let own: BTreeSet<CollectionId> = ways
+        .iter()
+        .filter_map(|way| match way {
+            Through::Collection(id, _) => Some(*id),
+            Through::Group(..) | Through::Administration | Through::Export => None,
+        })
+        .collect();
+    ways.retain(|way| !matches!(way, Through::Group(_, id, _) if own.contains(id)));
 }
 
 impl Moment {
@@ -370,6 +382,7 @@ impl Moment {
                 continue;
             };
             let mut through = ways.remove(&membership).unwrap_or_default();
+            hold_to_own(&mut through);
             let mut rights: HashMap<CollectionId, Rights> = HashMap::new();
             for way in &through {
                 if let Through::Collection(id, found) | Through::Group(_, id, found) = way {
@@ -386,6 +399,7 @@ impl Moment {
                 role: member.role,
                 settings,
                 rights,
+                unmanaged: HashSet::new(),
             };
             // what the role gives by itself, whatever collections give
             let by_role = Standing {

@@ -31,19 +31,25 @@ pub enum Enforced {
     MaximumVaultTimeout = 9,
     /// Personal vaults are not exported.
     DisablePersonalExport = 10,
+    /// By which rule clients match addresses of sites.
+    UriMatchDefaults = 16,
     /// Members are confirmed by clients of admins, by themselves.
     AutomaticConfirmation = 18,
     /// Nobody makes an account with an address of a claimed domain.
     BlockClaimedDomainAccountCreation = 19,
+    /// What members are told by clients.
+    OrganizationUserNotification = 20,
 }
 
 /// Policies that are on only where [`Enforced::SingleOrganization`] is: they decide about an account, which no two
 /// organizations can.
-pub const OF_A_SINGLE_ORGANIZATION: [Enforced; 4] = [
+pub const OF_A_SINGLE_ORGANIZATION: [Enforced; 6] = [
     Enforced::RequireSso,
     Enforced::ResetPassword,
     Enforced::MaximumVaultTimeout,
+    Enforced::UriMatchDefaults,
     Enforced::AutomaticConfirmation,
+    Enforced::OrganizationUserNotification,
 ];
 
 /// Everything that can have happened to a policy.

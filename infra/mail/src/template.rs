@@ -136,6 +136,8 @@ pub enum Letter {
         email: String,
         /// What proves that the reader was invited.
         token: String,
+        /// Whether the address has an account: clients lead to signing in, or else to registration.
+        has_account: bool,
         /// How long it is good for.
         valid_days: u32,
     },

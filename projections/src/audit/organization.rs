@@ -154,11 +154,12 @@ pub(super) fn collection(id: Uuid, event: &CollectionEvent) -> Said {
     let (kind, detail) = match event {
         CollectionEvent::Created { organization, .. } => (1300, json!({ "organizationId": organization })),
         CollectionEvent::Updated { .. } => (1301, json!({})),
+        CollectionEvent::Released { formerly_of, .. } => (1301, json!({ "formerlyOf": formerly_of })),
         CollectionEvent::Deleted { .. } => (1302, json!({})),
     };
     let organization = match event {
         CollectionEvent::Created { organization, .. } => Some(*organization),
-        CollectionEvent::Updated { .. } | CollectionEvent::Deleted { .. } => None,
+        CollectionEvent::Updated { .. } | CollectionEvent::Released { .. } | CollectionEvent::Deleted { .. } => None,
     };
     Said {
         organization,

@@ -2,7 +2,7 @@
 
 use crate::table::{Kind, Line, Owner, Shape, Table};
 use domain::{
-    id::{CollectionId, GroupId, MembershipId, OrganizationId},
+    id::{CollectionId, GroupId, MembershipId, OrganizationId, UserId},
     organization::{
         collection::CollectionEvent,
         grant::{GrantEvent, Grantee, Rights},
@@ -23,6 +23,8 @@ pub struct CollectionRow {
     pub external_id: Option<String>,
     /// The member whose own items it holds.
     pub default_of: Option<MembershipId>,
+    /// Whose own items it held, until they went.
+    pub formerly_of: Option<UserId>,
     /// When it last changed.
     pub revised: Timestamp,
     /// When it was made.
@@ -42,12 +44,19 @@ pub(super) fn evolve(row: Option<CollectionRow>, event: &CollectionEvent) -> Opt
             name: name.as_str().to_owned(),
             external_id: external_id.clone(),
             default_of: *default_of,
+            formerly_of: None,
             revised: *at,
             created: *at,
         }),
         CollectionEvent::Updated { name, external_id, at } => row.map(|row| CollectionRow {
             name: name.as_str().to_owned(),
             external_id: external_id.clone(),
+            revised: *at,
+            ..row
+        }),
+        CollectionEvent::Released { formerly_of, at } => row.map(|row| CollectionRow {
+            default_of: None,
+            formerly_of: *formerly_of,
             revised: *at,
             ..row
         }),
@@ -68,6 +77,7 @@ impl Table for Collections {
             ("name", Kind::Text),
             ("external_id", Kind::Text),
             ("default_of", Kind::Uuid),
+            ("formerly_of", Kind::Uuid),
             ("revised_at", Kind::BigInt),
             ("created_at", Kind::BigInt),
         ],
@@ -82,8 +92,9 @@ impl Table for Collections {
                 name: row.try_get(2)?,
                 external_id: row.try_get(3)?,
                 default_of: row.try_get::<Option<Uuid>, _>(4)?.map(MembershipId),
-                revised: Timestamp(row.try_get(5)?),
-                created: Timestamp(row.try_get(6)?),
+                formerly_of: row.try_get::<Option<Uuid>, _>(5)?.map(UserId),
+                revised: Timestamp(row.try_get(6)?),
+                created: Timestamp(row.try_get(7)?),
             },
         ))
     }
@@ -91,6 +102,7 @@ impl Table for Collections {
     fn write(key: Uuid, row: &CollectionRow, line: &mut Line) {
         line.put(key).put(row.organization.0).put(&*row.name);
         line.put(row.external_id.as_deref()).put(row.default_of.map(|id| id.0));
+        line.put(row.formerly_of.map(|id| id.0));
         line.put(row.revised.0).put(row.created.0);
     }
 }

@@ -67,6 +67,11 @@ impl OrganizationView {
         claims_address(verified.map(|domain| &domain.name), email)
     }
 
+    /// Whether it has shown any domain to be its own.
+    pub fn holds_domain(&self) -> bool {
+        self.domains.iter().any(|domain| domain.verified.is_some())
+    }
+
     /// The same but for a domain.
     fn with(mut self, id: DomainId, change: impl FnOnce(&mut DomainView)) -> Self {
         if let Some(domain) = self.domains.iter_mut().find(|domain| domain.id == id) {

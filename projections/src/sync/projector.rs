@@ -67,7 +67,7 @@ impl Projector for SyncProjector {
     }
 
     fn version(&self) -> i32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {

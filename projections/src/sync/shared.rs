@@ -124,7 +124,8 @@ pub async fn members_elsewhere(
     let found: Vec<Uuid> = sqlx::query_scalar(
         "select m.membership_id from read.membership m where m.organization_id = $1 and m.user_id is not null
              and m.role not in (0, 1) and m.view::jsonb ->> 'revoked' is null and exists (
-             select from read.membership o where o.user_id = m.user_id and o.organization_id <> $1
+             select from read.membership o join read.organization using (organization_id)
+             where o.user_id = m.user_id and o.organization_id <> $1
              and o.view::jsonb ->> 'revoked' is null)",
     )
     .bind(organization.0)
@@ -183,6 +184,18 @@ pub async fn collections(
     ));
     let rows = all::<Collections>(connection, statement.bind(ids)).await?;
     Ok(rows.into_iter().map(|(id, row)| (CollectionId(id), row)).collect())
+}
+
+/// The accounts of those whose own items some collections held until they went. Asks nothing where nobody is named.
+pub async fn former_owners(
+    connection: impl PgExecutor<'_>,
+    rows: &[(CollectionId, CollectionRow)],
+) -> Result<Vec<(UserId, AccountView)>, sqlx::Error> {
+    let users: Vec<UserId> = rows.iter().filter_map(|(_, row)| row.formerly_of).collect();
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    accounts(connection, &users).await
 }
 
 /// All grants of an organization.
@@ -392,6 +405,22 @@ pub fn ciphers_of(
 ) -> impl Stream<Item = Result<SharedCipher, sqlx::Error>> + Send + '_ {
     let statement =
         format!("select {SHARED} from read.cipher where owner_id = $1 and shared order by created_at, cipher_id");
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(organization.0)
+        .fetch(connection)
+        .map_ok(SharedCipher)
+}
+
+/// Items of an organization that are in no collection that is there, oldest first.
+pub fn unassigned_of(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> impl Stream<Item = Result<SharedCipher, sqlx::Error>> + Send + '_ {
+    let statement = format!(
+        "select {SHARED} from read.cipher i where owner_id = $1 and shared and not exists (
+           select from read.collection c where c.organization_id = $1 and c.collection_id = any(i.collection_ids))
+         order by created_at, cipher_id"
+    );
     sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(organization.0)
         .fetch(connection)

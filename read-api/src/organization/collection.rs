@@ -1,6 +1,6 @@
 //! Collections as members and those who look after them see them.
 
-use super::wire;
+use super::wire::{self, Former};
 use crate::{ReadApi, unavailable};
 use axum::{Json, extract::State};
 use domain::{
@@ -35,20 +35,24 @@ async fn mine(caller: Caller, State(api): State<ReadApi>) -> Answer<Json<List<Va
     let rights = shared::all_rights(pool, caller.id).await.map_err(unavailable)?;
     let ids: Vec<_> = rights.keys().copied().collect();
     let rows = shared::collections(pool, &ids).await.map_err(unavailable)?;
+    let former = Former::of(shared::former_owners(pool, &rows).await.map_err(unavailable)?);
     let found = rows
         .iter()
-        .map(|(id, row)| wire::collection_details(*id, row, rights.get(id).copied().unwrap_or_default()));
+        .map(|(id, row)| wire::collection_details(*id, row, rights.get(id).copied().unwrap_or_default(), &former));
     Ok(Json(List::of(found.collect())))
 }
 
-/// The collections of an organization that `standing` may see.
+/// The collections of an organization as `standing` looks after them: all that are shared, or those the caller manages.
 async fn seen(api: &ReadApi, caller: &Caller, standing: &Standing) -> Answer<Vec<(CollectionId, CollectionRow)>> {
     let pool = api.fresh(caller.id).await?;
     let mut rows = shared::collections_of(pool, standing.organization)
         .await
         .map_err(unavailable)?;
-    if !standing.may_list_all_collections() {
-        rows.retain(|(id, _)| standing.assigned(*id).is_some());
+    if standing.may_list_all_collections() {
+        // what members keep for themselves is no part of what is shared
+        rows.retain(|(_, row)| row.default_of.is_none());
+    } else {
+        rows.retain(|(id, _)| standing.assigned(*id).is_some_and(|rights| rights.manage));
     }
     Ok(rows)
 }
@@ -57,15 +61,27 @@ async fn seen(api: &ReadApi, caller: &Caller, standing: &Standing) -> Answer<Vec
 async fn list(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Json<List<Value>>> {
     let standing = api.standing(&caller, id.0, About::All).await?;
     let rows = seen(&api, &caller, &standing).await?;
+    let former = Former::of(
+        shared::former_owners(api.fresh(caller.id).await?, &rows)
+            .await
+            .map_err(unavailable)?,
+    );
     Ok(Json(List::of(
-        rows.iter().map(|(id, row)| wire::collection(*id, row)).collect(),
+        rows.iter()
+            .map(|(id, row)| wire::collection(*id, row, &former))
+            .collect(),
     )))
 }
 
 /// `CollectionAccessDetailsResponseModel`. Who else has rights is told to those who look after the collection.
-fn access_details(standing: &Standing, id: CollectionId, row: &CollectionRow, grants: &[&GrantRow]) -> Value {
+fn access_details(
+    standing: &Standing,
+    (id, row): (CollectionId, &CollectionRow),
+    grants: &[&GrantRow],
+    former: &Former,
+) -> Value {
     let assigned = standing.assigned(id);
-    let mut out = wire::collection_details(id, row, assigned.unwrap_or_default());
+    let mut out = wire::collection_details(id, row, assigned.unwrap_or_default(), former);
     let told = standing.may_manage(id) || standing.may_list_all_collections();
     let select = |group: bool| -> Vec<Value> {
         grants
@@ -100,9 +116,14 @@ async fn list_details(
     for grant in &grants {
         by_collection.entry(grant.collection).or_default().push(grant);
     }
+    let former = Former::of(
+        shared::former_owners(api.fresh(caller.id).await?, &rows)
+            .await
+            .map_err(unavailable)?,
+    );
     let found = rows.iter().map(|(id, row)| {
         let grants = by_collection.get(id).map(Vec::as_slice).unwrap_or_default();
-        access_details(&standing, *id, row, grants)
+        access_details(&standing, (*id, row), grants, &former)
     });
     Ok(Json(List::of(found.collect())))
 }
@@ -112,15 +133,17 @@ async fn found(
     api: &ReadApi,
     caller: &Caller,
     (organization, id): (OrganizationId, CollectionId),
-) -> Answer<(Standing, CollectionRow)> {
+) -> Answer<(Standing, CollectionRow, Former)> {
     let standing = api.standing(caller, organization, About::Collections(&[id])).await?;
-    let rows = shared::collections(api.fresh(caller.id).await?, &[id]).await;
-    let row = rows.map_err(unavailable)?.pop().map(|(_, row)| row);
+    let pool = api.fresh(caller.id).await?;
+    let mut rows = shared::collections(pool, &[id]).await.map_err(unavailable)?;
+    let former = Former::of(shared::former_owners(pool, &rows).await.map_err(unavailable)?);
+    let row = rows.pop().map(|(_, row)| row);
     let row = row
         .filter(|row| row.organization == organization)
         .filter(|_| standing.may_list_all_collections() || standing.assigned(id).is_some())
         .ok_or_else(Problem::not_found)?;
-    Ok((standing, row))
+    Ok((standing, row, former))
 }
 
 /// `GET /organizations/{id}/collections/{collection}`.
@@ -129,8 +152,8 @@ async fn one(
     State(api): State<ReadApi>,
     ids: PathIds<OrganizationId, CollectionId>,
 ) -> Answer<Json<Value>> {
-    let (_, row) = found(&api, &caller, (ids.0, ids.1)).await?;
-    Ok(Json(wire::collection(ids.1, &row)))
+    let (_, row, former) = found(&api, &caller, (ids.0, ids.1)).await?;
+    Ok(Json(wire::collection(ids.1, &row, &former)))
 }
 
 /// `GET /organizations/{id}/collections/{collection}/details`.
@@ -139,15 +162,15 @@ async fn details(
     State(api): State<ReadApi>,
     ids: PathIds<OrganizationId, CollectionId>,
 ) -> Answer<Json<Value>> {
-    let (standing, row) = found(&api, &caller, (ids.0, ids.1)).await?;
+    let (standing, row, former) = found(&api, &caller, (ids.0, ids.1)).await?;
     let grants = shared::grants_in(api.fresh(caller.id).await?, ids.1)
         .await
         .map_err(unavailable)?;
     Ok(Json(access_details(
         &standing,
-        ids.1,
-        &row,
+        (ids.1, &row),
         &grants.iter().collect::<Vec<_>>(),
+        &former,
     )))
 }
 
@@ -157,7 +180,7 @@ async fn users(
     State(api): State<ReadApi>,
     ids: PathIds<OrganizationId, CollectionId>,
 ) -> Answer<Json<Vec<Value>>> {
-    let (standing, _) = found(&api, &caller, (ids.0, ids.1)).await?;
+    let (standing, ..) = found(&api, &caller, (ids.0, ids.1)).await?;
     if !standing.may_manage(ids.1) && !standing.may_list_all_collections() {
         return Err(Problem::forbidden());
     }

@@ -1,5 +1,6 @@
 //! Items of an organization, from where they are looked after, and as the caller is given them.
 
+use super::wire::{self, Former};
 use crate::{
     ReadApi, unavailable,
     vault::cipher::{Shape, json_response, render_shared},
@@ -28,7 +29,6 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/ciphers/organization-details", all)
         .get("/ciphers/organization-details/assigned", assigned)
         .get("/ciphers/{id}/admin", one)
-        .get("/organizations/{id}/export", export)
 }
 
 /// What the lists ask for.
@@ -36,6 +36,9 @@ pub fn routes() -> Routes<ReadApi> {
 #[serde(rename_all = "camelCase")]
 struct ListQuery {
     organization_id: Option<OrganizationId>,
+    /// Whether what members keep for themselves is wanted too.
+    #[serde(default)]
+    include_member_items: bool,
 }
 
 impl ListQuery {
@@ -74,8 +77,15 @@ impl Writer {
 const HEAD: &str = r#"{"object":"list","data":["#;
 const TAIL: &str = r#"],"continuationToken":null}"#;
 
-/// All items of an organization as `cipherMiniDetails`, in `writer`.
-async fn put_all(api: &ReadApi, caller: &Caller, organization: OrganizationId, writer: &mut Writer) -> Answer<()> {
+/// Items of an organization as `cipherMiniDetails`, in `writer`: those in one of `within`, and with `unassigned` those in no collection
+/// at all. Of their collections those in `within` are named.
+async fn put_all(
+    api: &ReadApi,
+    caller: &Caller,
+    organization: OrganizationId,
+    (within, unassigned): (&HashSet<CollectionId>, bool),
+    writer: &mut Writer,
+) -> Answer<()> {
     let pool = api.fresh(caller.id).await?;
     let mut connection = pool.acquire().await.map_err(unavailable)?;
     let there = shared::collections_of(&mut *connection, organization)
@@ -85,11 +95,15 @@ async fn put_all(api: &ReadApi, caller: &Caller, organization: OrganizationId, w
     let mut rows = std::pin::pin!(shared::ciphers_of(&mut connection, organization));
     while let Some(row) = rows.try_next().await.map_err(unavailable)? {
         let line = row.line().map_err(unavailable)?;
-        let collections: Vec<_> = row
+        let all: Vec<_> = row
             .collections()
             .map_err(unavailable)?
             .filter(|id| there.contains(id))
             .collect();
+        let collections: Vec<_> = all.iter().copied().filter(|id| within.contains(id)).collect();
+        if collections.is_empty() && !(unassigned && all.is_empty()) {
+            continue;
+        }
         put_mini_details(writer.next(), line.frame, line.content, &collections);
     }
     Ok(())
@@ -120,12 +134,20 @@ async fn all(caller: Caller, State(api): State<ReadApi>, Query(query): Query<Lis
     if !standing.may_read_all_items() {
         return Err(Problem::forbidden());
     }
+    let rows = shared::collections_of(api.fresh(caller.id).await?, organization)
+        .await
+        .map_err(unavailable)?;
+    let wanted = rows
+        .iter()
+        .filter(|(_, row)| query.include_member_items || row.default_of.is_none());
+    let within = wanted.map(|(id, _)| *id).collect();
     let mut writer = Writer::starting(HEAD);
-    put_all(&api, &caller, organization, &mut writer).await?;
+    put_all(&api, &caller, organization, (&within, true), &mut writer).await?;
     Ok(json_response(writer.end(TAIL)))
 }
 
-/// `GET /ciphers/organization-details/assigned`: those the caller has by collections.
+/// `GET /ciphers/organization-details/assigned`: those the caller has by collections, and for who may hand them out those that are in
+/// none.
 async fn assigned(caller: Caller, State(api): State<ReadApi>, Query(query): Query<ListQuery>) -> Answer<Response> {
     let organization = query.organization()?;
     let standing = api.standing(&caller, organization, About::All).await?;
@@ -133,38 +155,64 @@ async fn assigned(caller: Caller, State(api): State<ReadApi>, Query(query): Quer
     let pool = api.fresh(caller.id).await?;
     let mut connection = pool.acquire().await.map_err(unavailable)?;
     let mut writer = Writer::starting(HEAD);
-    let mut rows = std::pin::pin!(shared::ciphers_in(&mut connection, &ids, i16::MAX));
-    while let Some(row) = rows.try_next().await.map_err(unavailable)? {
-        let collections: Vec<_> = row.collections().map_err(unavailable)?.collect();
-        let rights = standing.over_item(&collections);
-        let shown = collections.iter().filter(|id| standing.assigned(**id).is_some());
-        render_shared(
-            writer.next(),
-            &row.line().map_err(unavailable)?,
-            Shape::Details,
-            rights,
-            shown,
-        );
+    {
+        let mut rows = std::pin::pin!(shared::ciphers_in(&mut connection, &ids, i16::MAX));
+        while let Some(row) = rows.try_next().await.map_err(unavailable)? {
+            let collections: Vec<_> = row.collections().map_err(unavailable)?.collect();
+            let rights = standing.over_item(&collections);
+            let shown = collections.iter().filter(|id| standing.assigned(**id).is_some());
+            render_shared(
+                writer.next(),
+                &row.line().map_err(unavailable)?,
+                Shape::Details,
+                rights,
+                shown,
+            );
+        }
+    }
+    if standing.may_read_unassigned() {
+        let mut rows = std::pin::pin!(shared::unassigned_of(&mut connection, organization));
+        while let Some(row) = rows.try_next().await.map_err(unavailable)? {
+            let (line, rights) = (row.line().map_err(unavailable)?, standing.over_item_as_admin(&[]));
+            render_shared(writer.next(), &line, Shape::Details, rights, std::iter::empty());
+        }
     }
     Ok(json_response(writer.end(TAIL)))
 }
 
-/// `GET /organizations/{id}/export`: collections and items, for those who may take them out.
-async fn export(caller: Caller, State(api): State<ReadApi>, id: PathId<OrganizationId>) -> Answer<Response> {
-    let standing = api.standing(&caller, id.0, About::Role).await?;
-    if !standing.may_import_export() {
-        return Err(Problem::forbidden());
+impl ReadApi {
+    /// `OrganizationExportResponseModel`: collections and items. For who may take everything out all that is shared; for other members what
+    /// is in the collections they manage.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn export(&self, caller: &Caller, standing: &Standing) -> Answer<Response> {
+        let organization = standing.organization;
+        let mut rows = shared::collections_of(self.fresh(caller.id).await?, organization)
+            .await
+            .map_err(unavailable)?;
+        let all = standing.may_import_export();
+        rows.retain(|(id, row)| match all {
+            true => row.default_of.is_none(),
+            false => standing.assigned(*id).is_some_and(|rights| rights.manage),
+        });
+        let within = rows.iter().map(|(id, _)| *id).collect();
+        let former = Former::of(
+            shared::former_owners(self.fresh(caller.id).await?, &rows)
+                .await
+                .map_err(unavailable)?,
+        );
+        let collections: Vec<_> = rows
+            .iter()
+            .map(|(id, row)| wire::collection(*id, row, &former))
+            .collect();
+        let collections = serde_json::Value::from(collections);
+        let mut writer = Writer::starting(&format!(
+            r#"{{"object":"organizationExport","collections":{collections},"ciphers":["#
+        ));
+        put_all(self, caller, organization, (&within, all), &mut writer).await?;
+        Ok(json_response(writer.end("]}")))
     }
-    let rows = shared::collections_of(api.fresh(caller.id).await?, id.0)
-        .await
-        .map_err(unavailable)?;
-    let collections: Vec<_> = rows.iter().map(|(id, row)| super::wire::collection(*id, row)).collect();
-    let collections = serde_json::Value::from(collections);
-    let mut writer = Writer::starting(&format!(
-        r#"{{"object":"organizationExport","collections":{collections},"ciphers":["#
-    ));
-    put_all(&api, &caller, id.0, &mut writer).await?;
-    Ok(json_response(writer.end("]}")))
 }
 
 /// An item of an organization that the caller looks after, and what they may do to it.

@@ -7,9 +7,8 @@ use axum::{
     extract::{Query, State},
 };
 use domain::{
-    id::{MembershipId, OrganizationId, UserId},
-    organization::policy::Enforced,
-    organization::{grant::Grantee, membership::RevocationReason},
+    id::{CollectionId, MembershipId, OrganizationId, UserId},
+    organization::{access::Standing, grant::Grantee, membership::RevocationReason, policy::Enforced},
 };
 use projections::sync::{
     account::AccountView,
@@ -19,7 +18,7 @@ use projections::sync::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use web::{Answer, Caller, List, PathId, PathIds, Problem, Routes};
 
 /// The routes.
@@ -59,10 +58,11 @@ fn render(id: MembershipId, row: &MembershipRow) -> Value {
 /// The number of a reason (`RevocationReason`).
 fn reason(row: &MembershipRow) -> Option<u8> {
     row.view.revoked.map(|reason| match reason {
-        RevocationReason::ByAdmin => 0,
-        RevocationReason::TwoFactorPolicy => 1,
-        RevocationReason::SingleOrganizationPolicy => 2,
+        RevocationReason::ByAdmin => 1,
+        RevocationReason::TwoFactorPolicy => 2,
+        // who will not hand over what is theirs does so where a policy asks for it
         RevocationReason::BySelf => 3,
+        RevocationReason::SingleOrganizationPolicy => 4,
     })
 }
 
@@ -101,6 +101,15 @@ impl ReadApi {
     }
 }
 
+/// The collections that hold members' own items: not what anybody gives or takes, so nobody is told of them.
+async fn own_items(api: &ReadApi, caller: &Caller, organization: OrganizationId) -> Answer<HashSet<CollectionId>> {
+    let rows = shared::collections_of(api.fresh(caller.id).await?, organization)
+        .await
+        .map_err(unavailable)?;
+    let own = rows.into_iter().filter(|(_, row)| row.default_of.is_some());
+    Ok(own.map(|(id, _)| id).collect())
+}
+
 /// `GET /organizations/{id}/users`.
 async fn list(
     caller: Caller,
@@ -119,8 +128,11 @@ async fn list(
     let accounts = api.accounts(caller.id, &users).await?;
     let mut collections: HashMap<MembershipId, Vec<Value>> = HashMap::new();
     if query.include_collections.unwrap_or(false) {
+        let own = own_items(&api, &caller, id.0).await?;
         for grant in shared::grants_of(pool, id.0).await.map_err(unavailable)? {
-            if let Grantee::Member(member) = grant.to {
+            if let Grantee::Member(member) = grant.to
+                && !own.contains(&grant.collection)
+            {
                 let selection = wire::selection(grant.collection.0, grant.rights);
                 collections.entry(member).or_default().push(selection);
             }
@@ -211,8 +223,10 @@ async fn one(
     out["claimedByOrganization"] = json!(account.is_some_and(|account| organization.claims(&account.email)));
     out["ssoExternalId"] = Value::Null;
     out["creationDate"] = json!(row.created.iso());
+    let own = own_items(&api, &caller, ids.0).await?;
     out["collections"] = grants
         .iter()
+        .filter(|grant| !own.contains(&grant.collection))
         .map(|grant| wire::selection(grant.collection.0, grant.rights))
         .collect();
     out["groups"] = places.iter().map(|place| json!(place.group)).collect();
@@ -230,23 +244,29 @@ async fn recovery(
     if !standing.may_recover(row.role) {
         return Err(Problem::forbidden());
     }
-    let policies = shared::policies_of(api.fresh(caller.id).await?, &[ids.0])
-        .await
-        .map_err(unavailable)?;
-    let on = policies
-        .iter()
-        .any(|(_, policy)| policy.kind == Enforced::ResetPassword as i16 && policy.enabled);
-    if !on {
+    if !recovers(&api, &caller, ids.0).await? {
         return Err(Problem::not_found());
     }
-    // who is not enrolled, or not in the organization at present, is not to be recovered
-    let enrolled = row.is_active() && row.view.recovery_key.is_some();
-    let user = row.user.filter(|_| enrolled).ok_or_else(Problem::not_found)?;
+    let user = recoverable(&row).ok_or_else(Problem::not_found)?;
     let account = api.account_of(user).await?.ok_or_else(Problem::not_found)?;
     let organization = api.organization(caller.id, ids.0).await?;
-    Ok(Json(json!({
+    Ok(Json(render_recovery((ids.1, &row), &account, &organization)))
+}
+
+/// The account of a member who can be recovered: who is not enrolled, or not in the organization at present, cannot.
+fn recoverable(row: &MembershipRow) -> Option<UserId> {
+    row.user.filter(|_| row.is_active() && row.view.recovery_key.is_some())
+}
+
+/// `OrganizationUserResetPasswordDetailsResponseModel`.
+fn render_recovery(
+    (id, row): (MembershipId, &MembershipRow),
+    account: &AccountView,
+    organization: &OrganizationView,
+) -> Value {
+    json!({
         "object": "organizationUserResetPasswordDetails",
-        "organizationUserId": ids.1,
+        "organizationUserId": id,
         "kdf": account.kdf.kind(),
         "kdfIterations": account.kdf.iterations(),
         "kdfMemory": account.kdf.memory(),
@@ -254,5 +274,46 @@ async fn recovery(
         "resetPasswordKey": row.view.recovery_key,
         "encryptedPrivateKey": organization.private_key,
         "masterPasswordSalt": account.salt,
-    })))
+    })
+}
+
+impl ReadApi {
+    /// What it takes to recover the accounts of those of `ids` whom `standing` may recover.
+    ///
+    /// # Errors
+    /// 404 where the policy for it is off; 503 if the database cannot be asked.
+    pub async fn recoverable(
+        &self,
+        caller: &Caller,
+        standing: &Standing,
+        ids: &HashSet<MembershipId>,
+    ) -> Answer<Vec<Value>> {
+        if !recovers(self, caller, standing.organization).await? {
+            return Err(Problem::not_found());
+        }
+        let rows = shared::members_of(self.fresh(caller.id).await?, standing.organization)
+            .await
+            .map_err(unavailable)?;
+        let wanted: Vec<_> = rows
+            .iter()
+            .filter(|(id, row)| ids.contains(id) && standing.may_recover(row.role))
+            .filter_map(|(id, row)| Some((*id, row, recoverable(row)?)))
+            .collect();
+        let users: Vec<UserId> = wanted.iter().map(|(.., user)| *user).collect();
+        let accounts = self.accounts(caller.id, &users).await?;
+        let organization = self.organization(caller.id, standing.organization).await?;
+        let found = wanted
+            .iter()
+            .filter_map(|(id, row, user)| Some(render_recovery((*id, row), accounts.get(user)?, &organization)));
+        Ok(found.collect())
+    }
+}
+
+/// Whether the policy that lets an organization recover accounts is on.
+async fn recovers(api: &ReadApi, caller: &Caller, organization: OrganizationId) -> Answer<bool> {
+    let policies = shared::policies_of(api.fresh(caller.id).await?, &[organization])
+        .await
+        .map_err(unavailable)?;
+    let on = |kind: i16, enabled: bool| kind == Enforced::ResetPassword as i16 && enabled;
+    Ok(policies.iter().any(|(_, policy)| on(policy.kind, policy.enabled)))
 }

@@ -5,9 +5,12 @@ use crate::{ReadApi, unavailable};
 use axum::{Json, extract::State};
 use domain::{
     id::{OrganizationId, PolicyId},
-    organization::policy::LAST_KIND,
+    organization::policy::{Enforced, LAST_KIND},
 };
-use projections::sync::shared::{self, About};
+use projections::sync::{
+    organization::OrganizationView,
+    shared::{self, About},
+};
 use serde_json::{Value, json};
 use web::{Answer, Caller, List, PathId, PathIds, Problem, Routes};
 
@@ -19,15 +22,18 @@ pub fn routes() -> Routes<ReadApi> {
         .get("/organizations/{id}/policies/{kind}", one)
 }
 
-/// `PolicyStatusResponseModel`.
-fn status(organization: OrganizationId, kind: i16, found: Option<&Value>) -> Value {
+/// `PolicyStatusResponseModel`. What members of a claimed domain are held to stays on while the domain is claimed.
+fn status((organization, view): (OrganizationId, &OrganizationView), kind: i16, found: Option<&Value>) -> Value {
+    let enabled = found.is_some_and(|policy| policy["enabled"] == true);
+    let data = found.map(|policy| &policy["data"]).filter(|data| !data.is_null());
+    let held = enabled && kind == Enforced::SingleOrganization as i16 && view.holds_domain();
     json!({
         "object": "policy",
         "organizationId": organization,
         "type": kind,
-        "data": found.map_or(&Value::Null, |policy| &policy["data"]),
-        "enabled": found.is_some_and(|policy| policy["enabled"] == true),
-        "canToggleState": true,
+        "data": data.unwrap_or(&json!({})),
+        "enabled": enabled,
+        "canToggleState": !held,
     })
 }
 
@@ -47,10 +53,11 @@ async fn list(caller: Caller, State(api): State<ReadApi>, id: PathId<Organizatio
         return Err(Problem::forbidden());
     }
     let found = policies(&api, &caller, id.0).await?;
+    let view = api.organization(caller.id, id.0).await?;
     Ok(Json(List::of(
         found
             .iter()
-            .map(|(kind, policy)| status(id.0, *kind, Some(policy)))
+            .map(|(kind, policy)| status((id.0, &view), *kind, Some(policy)))
             .collect(),
     )))
 }
@@ -66,7 +73,8 @@ async fn one(caller: Caller, State(api): State<ReadApi>, ids: PathIds<Organizati
     let kind = i16::from(ids.1);
     let found = policies(&api, &caller, ids.0).await?;
     let found = found.iter().find(|(known, _)| *known == kind).map(|(_, policy)| policy);
-    Ok(Json(status(ids.0, kind, found)))
+    let view = api.organization(caller.id, ids.0).await?;
+    Ok(Json(status((ids.0, &view), kind, found)))
 }
 
 /// `GET /organizations/{id}/policies/master-password`: for any member, while it is on.

@@ -2,13 +2,15 @@
 
 use super::Membership;
 use domain::{
-    id::{CollectionId, MembershipId, OrganizationId, PolicyId},
+    id::{CollectionId, MembershipId, OrganizationId, PolicyId, UserId},
     organization::grant::Rights,
 };
 use projections::sync::{
-    collection::CollectionRow, membership::MembershipRow, organization::OrganizationView, policy::PolicyRow,
+    account::AccountView, collection::CollectionRow, membership::MembershipRow, organization::OrganizationView,
+    policy::PolicyRow,
 };
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The number of the enterprise tier (`ProductTierType`).
@@ -199,8 +201,8 @@ pub fn plan(kind: u8) -> Value {
 }
 
 /// `CollectionDetailsResponseModel`: what somebody has in it.
-pub fn collection_details(id: CollectionId, row: &CollectionRow, rights: Rights) -> Value {
-    let mut out = collection(id, row);
+pub fn collection_details(id: CollectionId, row: &CollectionRow, rights: Rights, former: &Former) -> Value {
+    let mut out = collection(id, row, former);
     out["object"] = json!("collectionDetails");
     out["readOnly"] = json!(rights.read_only);
     out["hidePasswords"] = json!(rights.hide_passwords);
@@ -208,8 +210,19 @@ pub fn collection_details(id: CollectionId, row: &CollectionRow, rights: Rights)
     out
 }
 
+/// The addresses of those whose own items some collections held until they went: by them clients name these collections.
+#[derive(Debug, Default)]
+pub struct Former(HashMap<UserId, String>);
+
+impl Former {
+    /// Those whose accounts are there still: what [`projections::sync::shared::former_owners`] found.
+    pub fn of(found: Vec<(UserId, AccountView)>) -> Self {
+        Self(found.into_iter().map(|(id, view)| (id, view.email)).collect())
+    }
+}
+
 /// `CollectionResponseModel`.
-pub fn collection(id: CollectionId, row: &CollectionRow) -> Value {
+pub fn collection(id: CollectionId, row: &CollectionRow, former: &Former) -> Value {
     json!({
         "object": "collection",
         "id": id,
@@ -217,7 +230,7 @@ pub fn collection(id: CollectionId, row: &CollectionRow) -> Value {
         "name": row.name,
         "externalId": row.external_id,
         "type": u8::from(row.default_of.is_some()),
-        "defaultUserCollectionEmail": null,
+        "defaultUserCollectionEmail": row.formerly_of.and_then(|user| former.0.get(&user)),
     })
 }
 

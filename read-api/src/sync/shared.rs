@@ -5,7 +5,10 @@ use super::{
     pour::{Pour, Stop},
 };
 use crate::{
-    organization::{Membership, wire},
+    organization::{
+        Membership,
+        wire::{self, Former},
+    },
     unavailable,
     vault::cipher::{Shape, render_shared},
 };
@@ -27,6 +30,7 @@ pub(super) struct Shared {
     /// Where the person stands, where they are confirmed.
     standings: HashMap<OrganizationId, Standing>,
     collections: Vec<(CollectionId, CollectionRow)>,
+    former: Former,
     rights: HashMap<CollectionId, Rights>,
     policies: Vec<(Uuid, PolicyRow)>,
     filings: HashMap<CipherId, FilingRow>,
@@ -40,6 +44,7 @@ impl Shared {
             memberships,
             standings: HashMap::new(),
             collections: Vec::new(),
+            former: Former::default(),
             rights: HashMap::new(),
             policies: Vec::new(),
             filings: HashMap::new(),
@@ -51,6 +56,7 @@ impl Shared {
         all.rights = shared::all_rights(&mut **snapshot, user).await?;
         let ids: Vec<_> = all.rights.keys().copied().collect();
         all.collections = shared::collections(&mut **snapshot, &ids).await?;
+        all.former = Former::of(shared::former_owners(&mut **snapshot, &all.collections).await?);
         for (id, membership, view) in active {
             let organization = membership.organization;
             let here = all
@@ -65,6 +71,7 @@ impl Shared {
                 role: membership.role,
                 settings: view.settings,
                 rights,
+                unmanaged: HashSet::new(),
             };
             all.standings.insert(organization, standing);
         }
@@ -84,7 +91,7 @@ impl Shared {
             if index > 0 {
                 out.push(b',');
             }
-            json(out, &wire::collection_details(*id, row, rights));
+            json(out, &wire::collection_details(*id, row, rights, &self.former));
         }
         for member in ["policies", "policiesNew"] {
             let policies: Vec<_> = self

@@ -1,6 +1,6 @@
 //! Items of organizations: what collections give, and what they do not.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::client::item::{self, Kind};
 use tests::client::organization::Organization;
 use tests::client::vault::{find, id};
@@ -198,4 +198,147 @@ async fn where_items_belong_to_the_organization_members_make_none_of_their_own()
     bens.post("/api/ciphers", &own).await.refused(400, words);
     anns.put(&policy, &json!({"enabled": false, "data": null})).await.ok();
     bens.create(&ben, Kind::Login, "free again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_to_a_member_holds_against_their_groups() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("against-ann").await;
+    let organization = anns.found(&ann, "Against").await;
+    let shared = organization.collection.clone();
+    let held_back = Organization::selection(&shared, [true, true, false]);
+    let (_, bens, ben) = join(server, &anns, &organization, "against-ben", 2, &[]).await;
+    let (_, cids, cid) = join(server, &anns, &organization, "against-cid", 2, &[]).await;
+    let item = anns.make_shared(&organization, "one", &[&shared]).await;
+    let path = format!("/api/ciphers/{item}");
+    for (name, rights) in [("reads", [true, false, false]), ("manages", [false, false, true])] {
+        let body = json!({
+            "name": name, "users": [ben, cid], "collections": [Organization::selection(&shared, rights)],
+        });
+        anns.post(&organization.path("groups"), &body).await.ok();
+    }
+    // of groups the more counts
+    for client in [&bens, &cids] {
+        assert_eq!(client.get(&path).await.ok()["edit"], true);
+        assert_eq!(client.sync().await["collections"][0]["manage"], true);
+    }
+    let change = json!({"type": 2, "permissions": {}, "collections": [held_back], "groups": null});
+    anns.put(&organization.path(&format!("users/{ben}")), &change)
+        .await
+        .ok_empty();
+    let seen = bens.get(&path).await.ok();
+    assert_eq!(
+        (&seen["edit"], &seen["viewPassword"]),
+        (&json!(false), &json!(false)),
+        "{seen}"
+    );
+    let collection = &bens.sync().await["collections"][0];
+    assert_eq!(
+        (
+            &collection["readOnly"],
+            &collection["hidePasswords"],
+            &collection["manage"]
+        ),
+        (&json!(true), &json!(true), &json!(false))
+    );
+    bens.put_empty(&format!("{path}/delete"))
+        .await
+        .refused(404, "permission");
+    assert_eq!(cids.get(&path).await.ok()["edit"], true);
+    // that is told of him, though his role is what it was
+    let log = anns
+        .get(&organization.path(&format!("events?type=1502&memberId={ben}")))
+        .await
+        .ok();
+    assert_eq!(log["data"].as_array().unwrap().len(), 1, "{log}");
+    // who could read it, and through what: of Ben what holds, and not what his groups would give
+    let access = anns
+        .get(&organization.path(&format!("audit/items/{item}/access?at={}", super::history::now())))
+        .await
+        .ok();
+    let readers = access["readers"].as_array().unwrap();
+    let of = |member: &str| {
+        readers
+            .iter()
+            .find(|reader| reader["organizationUserId"] == member)
+            .unwrap()["through"]
+            .clone()
+    };
+    assert_eq!(of(&ben).as_array().unwrap().len(), 1, "{access}");
+    assert_eq!(of(&cid).as_array().unwrap().len(), 2, "{access}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_of_the_organization_is_filed_with_it_or_not_changed_at_all() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("filed-ann").await;
+    let organization = anns.found(&ann, "Filed").await;
+    let folder = anns.create_folder(&ann, "here").await;
+    let (ben, bens) = server.member("filed-ben").await;
+    let theirs = bens.create_folder(&ben, "elsewhere").await;
+    let new = |name: &str, folder: &str| {
+        let mut cipher = item::request(&organization.key, Kind::Login, name);
+        cipher["organizationId"] = json!(organization.id);
+        cipher["folderId"] = json!(folder);
+        cipher["favorite"] = json!(true);
+        cipher
+    };
+    let create = |cipher: Value| json!({"cipher": cipher, "collectionIds": [organization.collection]});
+    let made = anns
+        .post("/api/ciphers/create", &create(new("made", &folder)))
+        .await
+        .ok();
+    assert_eq!((&made["folderId"], &made["favorite"]), (&json!(folder), &json!(true)));
+    let made = id(&made);
+    let seen = anns.get(&format!("/api/ciphers/{made}")).await.ok();
+    assert_eq!((&seen["folderId"], &seen["favorite"]), (&json!(folder), &json!(true)));
+
+    // a folder of somebody else: nothing is made, changed or given away
+    let before = anns.vault().await;
+    anns.post("/api/ciphers/create", &create(new("not made", &theirs)))
+        .await
+        .refused(400, "Invalid folder");
+    anns.put(&format!("/api/ciphers/{made}"), &new("not changed", &theirs))
+        .await
+        .refused(400, "Invalid folder");
+    let own = anns.create_login(&ann, "own").await;
+    let share = |folder: &str| create(new("given", folder));
+    let mid = anns.vault().await;
+    anns.put(&format!("/api/ciphers/{own}/share"), &share(&theirs))
+        .await
+        .refused(400, "Invalid folder");
+    assert_eq!(anns.vault().await, mid);
+    anns.delete(&format!("/api/ciphers/{own}")).await.ok_empty();
+    assert_eq!(anns.vault().await, before);
+
+    // what is given away stays where its giver filed it, one by one and many at once
+    let mut kept = Vec::new();
+    for many in [false, true] {
+        let mut sealed = item::request(&ann.user_key, Kind::Login, "kept");
+        sealed["folderId"] = json!(folder);
+        sealed["favorite"] = json!(true);
+        let own = id(&anns.post("/api/ciphers", &sealed).await.ok());
+        anns.put("/api/ciphers/archive", &json!({"ids": [own]})).await.ok();
+        let mut cipher = item::request(&organization.key, Kind::Login, "kept");
+        cipher["organizationId"] = json!(organization.id);
+        if many {
+            cipher["id"] = json!(own);
+            let body = json!({"ciphers": [cipher], "collectionIds": [organization.collection]});
+            anns.put("/api/ciphers/share", &body).await.ok();
+        } else {
+            anns.put(&format!("/api/ciphers/{own}/share"), &create(cipher))
+                .await
+                .ok();
+        }
+        kept.push(own);
+    }
+    for own in kept {
+        let seen = anns.get(&format!("/api/ciphers/{own}")).await.ok();
+        assert_eq!(
+            (&seen["folderId"], &seen["favorite"]),
+            (&json!(folder), &json!(true)),
+            "{seen}"
+        );
+        assert!(seen["archivedDate"].is_string(), "{seen}");
+    }
 }

@@ -293,14 +293,19 @@ async fn of_one_person_who_comes_by_the_link_many_times_at_once_there_is_one_mem
         .filter(|one| one["email"] == ben.email);
     assert_eq!(found.count(), 1, "{members}");
     // and of what is their own there is one at most
-    let collections = anns.get(&organization.path("collections/details")).await.ok();
-    let own = collections["data"]
+    let sync = bens.sync().await;
+    let own = sync["collections"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|one| one["type"] == 1);
-    let confirmed = bens.sync().await["profile"]["organizations"].as_array().unwrap().len();
-    assert_eq!(own.count(), confirmed, "{collections}");
+    let confirmed = sync["profile"]["organizations"].as_array().unwrap().len();
+    assert_eq!(own.count(), confirmed, "{sync}");
+    // nor is there another one that nobody sees
+    let made = anns.get(&organization.path("events?type=1300")).await.ok();
+    let own = made["data"].as_array().unwrap().iter();
+    let own = own.filter(|one| one["collectionId"] != organization.collection.as_str());
+    assert_eq!(own.count(), confirmed, "{made}");
 }
 
 /// With the policy that allows it, clients of those who look after members confirm ordinary users by themselves.

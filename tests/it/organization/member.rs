@@ -1,6 +1,8 @@
 //! Who may do what to whom.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tests::client::Account;
+use tests::client::organization::Organization;
 use tests::client::vault::id;
 use tests::server::Server;
 use tests::shape::assert_shape;
@@ -188,4 +190,161 @@ async fn what_clients_ask_around_an_organization_has_an_answer() {
     );
     let connection = format!("/api/organizations/connections/{}/1", organization.id);
     assert_shape("OrganizationConnectionResponseModel", &anns.get(&connection).await.ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_of_invitation_has_all_that_clients_take_from_a_link() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("letter-ann").await;
+    let organization = anns.found(&ann, "Lettered").await;
+    let (ben, _) = server.member("letter-ben").await;
+    let nobody = Account::new("letter-nobody");
+    for (account, known) in [(&ben, "true"), (&nobody, "false")] {
+        let membership = id(&invite(&anns, &organization, account, 2, &[]).await);
+        let token = invitation(server, &account.email).await;
+        let log = std::fs::read_to_string(server.log_path()).unwrap();
+        let encoded = membership.replace('-', "%2D");
+        let line = log.lines().rev().find(|line| line.contains(&encoded)).unwrap();
+        for parameter in [
+            "organizationId=",
+            "organizationUserId=",
+            "email=",
+            "organizationName=Lettered",
+            "token=",
+            "initOrganization=false",
+            &format!("orgUserHasExistingUser={known}"),
+        ] {
+            assert!(line.contains(parameter), "{parameter} is not in {line}");
+        }
+        // what will be asked of them is told to who holds it, before they are anybody
+        let policy = json!({"enabled": true, "data": {"minLength": 14}});
+        anns.put(&organization.path("policies/1"), &policy).await.ok();
+        let ask = |email: &str, token: &str, member: &str| {
+            let query = [("email", email), ("token", token), ("organizationUserId", member)];
+            let query = query.map(|(name, value)| format!("{name}={}", super::encoded(value).replace('_', "%5F")));
+            organization.path(&format!("policies/token?{}", query.join("&")))
+        };
+        let anybody = server.client();
+        let told = anybody.get(&ask(&account.email, &token, &membership)).await.ok();
+        assert_shape("PolicyResponseModel", &told["data"][0]);
+        assert_eq!(
+            (&told["data"][0]["type"], &told["data"][0]["data"]["minLength"]),
+            (&json!(1), &json!(14))
+        );
+        assert_eq!(told["data"].as_array().unwrap().len(), 1);
+        let founder = id(&anns.membership(&organization, &ann.email).await);
+        for path in [
+            ask("other@example.org", &token, &membership),
+            ask(&account.email, "forged", &membership),
+            ask(&account.email, &token, &founder),
+            organization.path("policies/token"),
+        ] {
+            assert_eq!(anybody.get(&path).await.status, 404, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_kind_is_neither_shown_nor_changed() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("kinds-ann").await;
+    let organization = anns.found(&ann, "Kinds").await;
+    let secret = |kind: Value| json!({"masterPasswordHash": ann.password_hash(), "type": kind});
+    let path = |rest: &str| organization.path(rest);
+    let key = anns.post(&path("api-key"), &secret(json!(0))).await.ok()["apiKey"].clone();
+    for kind in [1, 2, 3, -1, i64::MAX] {
+        for rest in ["api-key", "rotate-api-key"] {
+            anns.post(&path(rest), &secret(json!(kind)))
+                .await
+                .refused(400, "no key");
+        }
+    }
+    assert_eq!(
+        anns.post(&path("api-key"), &secret(Value::Null)).await.ok()["apiKey"],
+        key
+    );
+    let other = anns.post(&path("rotate-api-key"), &secret(json!(0))).await.ok()["apiKey"].clone();
+    assert_ne!(other, key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_somebody_is_suspended_is_told_by_its_number() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("reason-ann").await;
+    let organization = anns.found(&ann, "Reasons").await;
+    let (ben, _, member) = join(server, &anns, &organization, "reason-ben", 2, &[]).await;
+    let (cid, cids, _) = join(server, &anns, &organization, "reason-cid", 2, &[]).await;
+    cids.found(&cid, "Elsewhere").await;
+    anns.put_empty(&organization.path(&format!("users/{member}/revoke")))
+        .await
+        .ok_empty();
+    let on = json!({"enabled": true, "data": null});
+    anns.put(&organization.path("policies/3"), &on).await.ok();
+    let reason = async |email: &str| anns.membership(&organization, email).await["revocationReason"].clone();
+    assert_eq!(reason(&ben.email).await, 1, "by hand");
+    assert_eq!(reason(&cid.email).await, 4, "by the policy of a single organization");
+    assert_eq!(reason(&ann.email).await, Value::Null);
+    let (dan, _, _) = join(server, &anns, &organization, "reason-dan", 2, &[]).await;
+    anns.put(&organization.path("policies/0"), &on).await.ok();
+    assert_eq!(reason(&dan.email).await, 2, "by the policy of two steps");
+}
+
+/// Who looks after all was not bound by what binds the others, and is from the moment they look after it no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_who_becomes_a_user_is_held_to_the_policies_there_are() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("demoted-ann").await;
+    let organization = anns.found(&ann, "Demoted").await;
+    let on = json!({"enabled": true, "data": null});
+    anns.put(&organization.path("policies/3"), &on).await.ok();
+    let (ben, bens, member) = join(server, &anns, &organization, "demoted-ben", 1, &[]).await;
+    let elsewhere = bens.found(&ben, "Elsewhere").await;
+    let role = |role: u8| json!({"type": role, "permissions": {}, "collections": [], "groups": []});
+    let path = organization.path(&format!("users/{member}"));
+    anns.put(&path, &role(2)).await.refused(400, "other organizations");
+    anns.put(&path, &role(0)).await.ok_empty();
+    anns.put(&path, &role(1)).await.ok_empty();
+    let secret = json!({"masterPasswordHash": ben.password_hash()});
+    bens.delete_with(&format!("/api/organizations/{}", elsewhere.id), &secret)
+        .await
+        .ok_empty();
+    anns.put(&path, &role(2)).await.ok_empty();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_does_not_speak_of_stays() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("unsaid-ann").await;
+    let organization = anns.found(&ann, "Unsaid").await;
+    let (_, _, ben) = join(server, &anns, &organization, "unsaid-ben", 2, &[]).await;
+    let manage = |id: &str| Organization::selection(id, [false, false, true]);
+    let group = json!({"name": "one", "collections": [], "users": [], "externalId": "g-1"});
+    let group = id(&anns.post(&organization.path("groups"), &group).await.ok());
+    let body = json!({
+        "name": organization.key.seal("both"), "groups": [manage(&group)], "users": [manage(&ben)],
+    });
+    let collection = id(&anns.post(&organization.path("collections"), &body).await.ok());
+    let path = organization.path(&format!("collections/{collection}"));
+    let shown = async || anns.get(&format!("{path}/details")).await.ok();
+    let name = organization.key.seal("renamed");
+    for (body, users, groups) in [
+        (json!({"name": name}), 1, 1),
+        (json!({"name": name, "users": []}), 0, 1),
+        (json!({"name": name, "users": [manage(&ben)], "groups": []}), 1, 0),
+    ] {
+        anns.put(&path, &body).await.ok();
+        let shown = shown().await;
+        let count = |what: &str| shown[what].as_array().unwrap().len();
+        assert_eq!((count("users"), count("groups")), (users, groups), "{body}");
+    }
+    // clients send nothing of what a directory calls a group
+    let edit = json!({"name": "renamed", "collections": [], "users": [ben]});
+    let edited = anns
+        .put(&organization.path(&format!("groups/{group}")), &edit)
+        .await
+        .ok();
+    assert_eq!(
+        (&edited["name"], &edited["externalId"]),
+        (&json!("renamed"), &json!("g-1"))
+    );
 }

@@ -123,9 +123,11 @@ async fn an_item_is_not_moved_to_where_one_has_more() {
     assert_eq!(seen["collectionIds"], json!([organization.collection]));
     // who else has rights is for those who look after a collection
     let details = bens.get(&organization.path("collections/details")).await.ok();
-    let find = |id: &str| find(&details["data"], id).unwrap();
-    assert_eq!(find(&organization.collection)["users"], json!([]));
-    assert_eq!(find(&bens_own)["users"][0]["id"], ben.as_str());
+    let find = |id: &str| find(&details["data"], id);
+    assert_eq!(find(&bens_own).unwrap()["users"][0]["id"], ben.as_str());
+    assert!(find(&organization.collection).is_none(), "he does not manage it");
+    let one = organization.path(&format!("collections/{}/details", organization.collection));
+    assert_eq!(bens.get(&one).await.ok()["users"], json!([]));
 
     // whoever may move it, moves it; then ben has all of it
     anns.put(&format!("{path}/collections-admin"), &both).await.ok();

@@ -164,6 +164,29 @@ async fn nobody_recovers_the_account_of_somebody_above_them() {
     let path = |member: &str| organization.path(&format!("users/{member}/recover-account"));
     let owner = owner.as_str().unwrap();
     carls.put(&path(owner), &flat(&ann)).await.refused(404, "permission");
+    // of many, those are told that the asking one may recover
+    let many = organization.path("users/account-recovery-details");
+    let ids = json!({"ids": [owner, admin, custom]});
+    for (client, expected) in [
+        (&anns, vec![owner, admin.as_str()]),
+        (&carls, vec![admin.as_str()]),
+        (&customs, vec![]),
+    ] {
+        let told = client.post(&many, &ids).await.ok();
+        for one in told["data"].as_array().unwrap() {
+            assert_shape("OrganizationUserResetPasswordDetailsResponseModel", one);
+        }
+        let mut found: Vec<_> = told["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["organizationUserId"].clone())
+            .collect();
+        let mut expected = expected;
+        found.sort_by_key(Value::to_string);
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
     // nor one's own: a session is not enough to change a password
     carls
         .put(&path(&admin), &flat(&carl))

@@ -39,6 +39,10 @@ pub const MAIL_FROM: Limit = limit("mail-from", 30, HOUR);
 pub const MAIL_TO: Limit = limit("mail-to", 5, HOUR);
 /// Registrations from one network address.
 pub const REGISTER_FROM: Limit = limit("register-from", 60, HOUR);
+/// Letters that invite into organizations, asked for by one account.
+pub const INVITED_BY: Limit = limit("invited-by", 20_000, HOUR);
+/// The same to one address.
+pub const INVITATION_TO: Limit = limit("invitation-to", 10, HOUR);
 /// TXT records looked up for one organization.
 pub const LOOK_UP: Limit = limit("look-up", 20, MINUTE);
 /// Questions about an account from one network address by somebody who is not signed in.

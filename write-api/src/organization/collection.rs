@@ -9,14 +9,17 @@ use axum::{Json, extract::State};
 use commands::{
     organization::collection::{CreateCollection, DeleteCollection, GrantMany, UpdateCollection},
     ports::About,
-    vault::bulk::Bulk,
+    vault::bulk::Whole,
 };
 use domain::{
     id::{CollectionId, OrganizationId, UserId},
     organization::grant::{Grantee, Rights},
 };
 use projections::sync::shared;
-use read_api::{organization::wire, unavailable};
+use read_api::{
+    organization::wire::{self, Former},
+    unavailable,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -51,8 +54,9 @@ struct CollectionRequest {
 async fn shown(app: &WriteApi, caller: &Caller, id: CollectionId) -> Answer<Json<Value>> {
     let pool = app.read.fresh(caller.id).await?;
     let mut found = shared::collections(pool, &[id]).await.map_err(unavailable)?;
+    let former = Former::of(shared::former_owners(pool, &found).await.map_err(unavailable)?);
     let (id, row) = found.pop().ok_or_else(Problem::not_found)?;
-    Ok(Json(wire::collection(id, &row)))
+    Ok(Json(wire::collection(id, &row, &former)))
 }
 
 /// `POST /organizations/{id}/collections`.
@@ -104,14 +108,24 @@ async fn update(
     let mut checks = Checks::new();
     let name = sealed_name("Name", request.name, &mut checks);
     let external_id = checks.text("ExternalId", request.external_id, MAX_EXTERNAL_ID);
+    let (users, groups) = (request.users.is_some(), request.groups.is_some());
     let grants = grants(request.users, request.groups, &mut checks);
     checks.done()?;
+    // those of whom nothing is said keep what they have
+    let (present, kept) = present(&app, caller.id, ids.1)
+        .await?
+        .into_iter()
+        .partition(|(to, _)| match to {
+            Grantee::Member(_) => users,
+            Grantee::Group(_) => groups,
+        });
     let command = UpdateCollection {
         by,
         collection: ids.1,
         name,
         external_id: Some(external_id),
-        present: present(&app, caller.id, ids.1).await?,
+        present,
+        kept,
         grants,
     };
     app.change_in(&caller, ids.0, &command).await?;
@@ -146,17 +160,11 @@ async fn delete_some(
         return Err(Problem::bad_request("Too many collection ids provided."));
     }
     let by = app.standing(&caller, id.0, About::Collections(&request.ids)).await?;
-    // what a single one refuses, all of them refuse
-    for id in &request.ids {
-        if !by.may_delete(*id) {
-            return Err(Problem::not_found());
-        }
-    }
     let all = request.ids.into_iter().map(|collection| DeleteCollection {
         by: by.clone(),
         collection,
     });
-    app.change_in(&caller, id.0, &Bulk(all.collect())).await?;
+    app.change_in(&caller, id.0, &Whole(all.collect())).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use axum::{Json, extract::State};
 use commands::{
     organization::group::{Contents, CreateGroup, DeleteGroup, LeaveGroup, UpdateGroup},
     ports::About,
-    vault::bulk::Bulk,
+    vault::bulk::Whole,
 };
 use domain::{
     id::{GroupId, MembershipId, OrganizationId, UserId},
@@ -116,7 +116,8 @@ async fn update(
         by,
         group: ids.1,
         name: checks.required("Name", request.name, MAX_NAME),
-        external_id: checks.text("ExternalId", request.external_id, MAX_EXTERNAL_ID),
+        // what a directory calls it is not the clients' to say: theirs send nothing of it
+        external_id: None,
         present: present(&app, caller.id, ids.1).await?,
         collections: collections("Collections", request.collections, &mut checks),
         members: members(request.users, &mut checks),
@@ -139,7 +140,7 @@ struct BulkRequest {
     ids: Vec<GroupId>,
 }
 
-/// `DELETE /organizations/{id}/groups`, and `POST …/groups/delete` for older clients.
+/// `DELETE /organizations/{id}/groups`, and `POST …/groups/delete` for older clients: all of them or none.
 async fn delete_some(
     caller: Caller,
     State(app): State<WriteApi>,
@@ -154,7 +155,7 @@ async fn delete_some(
         .ids
         .into_iter()
         .map(|group| DeleteGroup { by: by.clone(), group });
-    app.change_in(&caller, id.0, &Bulk(all.collect())).await?;
+    app.change_in(&caller, id.0, &Whole(all.collect())).await?;
     Ok(())
 }
 

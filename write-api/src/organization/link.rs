@@ -3,9 +3,9 @@
 use crate::{
     WriteApi,
     account::{check::Checks, limit},
-    organization::{
-        member::rules::{self, Rules},
-        profile::sealed_name,
+    organization::member::{
+        own_name,
+        rules::{self, Rules},
     },
 };
 use axum::{Json, extract::State};
@@ -17,7 +17,7 @@ use commands::{
     ports::About,
 };
 use domain::{
-    id::{CollectionId, InviteLinkId, MembershipId, OrganizationId, PolicyId},
+    id::{InviteLinkId, MembershipId, OrganizationId, PolicyId},
     organization::{
         claim::DomainName,
         link::{InviteLink, LinkSecret},
@@ -304,11 +304,7 @@ async fn join(app: &WriteApi, caller: &Caller, request: UseRequest, confirmed: b
         true => checks.sealed("OrgUserKey", request.org_user_key),
         false => None,
     };
-    let name = sealed_name(
-        "DefaultUserCollectionName",
-        request.default_user_collection_name,
-        &mut checks,
-    );
+    let name = own_name(request.default_user_collection_name, &mut checks);
     checks.done()?;
     let rules: Rules = rules::of(app, caller.id, organization).await?;
     if rules.enrolls && recovery.is_none() {
@@ -316,9 +312,7 @@ async fn join(app: &WriteApi, caller: &Caller, request: UseRequest, confirmed: b
             "Reset Password Key is required for this organization.",
         ));
     }
-    let own_collection = name
-        .filter(|_| rules.data_ownership)
-        .map(|name| (CollectionId(app.executor.new_id()), name));
+    let own_collection = name.filter(|_| rules.data_ownership);
     let command = JoinByLink {
         organization,
         code: request.code,

@@ -17,15 +17,15 @@ use commands::{
         OrganizationError,
         member::{
             Access, ChangeMember, ConfirmMember, DeleteClaimedAccount, EndMembership, InviteAgain, RestoreMember,
-            RevokeMember,
+            RevokeMember, RevokeOneself,
         },
     },
     ports::About,
 };
 use domain::{
     crypto::EncString,
-    id::{CollectionId, GroupId, MembershipId, OrganizationId},
-    organization::{grant::Grantee, role::Permissions},
+    id::{GroupId, MembershipId, OrganizationId},
+    organization::{grant::Grantee, membership::Membership, role::Permissions},
 };
 use projections::sync::shared;
 use read_api::unavailable;
@@ -44,7 +44,8 @@ pub fn routes() -> Routes<WriteApi> {
         .patch("/organizations/{id}/users/{member}/revoke", revoke)
         .put("/organizations/{id}/users/{member}/restore", restore)
         .patch("/organizations/{id}/users/{member}/restore", restore)
-        .put("/organizations/{id}/users/{member}/restore/vnext", restore)
+        .put("/organizations/{id}/users/{member}/restore/vnext", restore_with_own)
+        .put("/organizations/{id}/users/revoke-self", revoke_oneself)
         .delete("/organizations/{id}/users/{member}/delete-account", delete_account)
         .post("/organizations/{id}/users/{member}/delete-account", delete_account)
         .post("/organizations/{id}/users/{member}/auto-confirm", confirm_automatically)
@@ -61,6 +62,13 @@ async fn invite_one_again(
     membership: MembershipId,
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
+    if by.may_manage_users() {
+        let state = app.executor.state::<Membership>(membership).await?;
+        let invited = state.within(organization).and_then(|live| live.email.clone());
+        if let Some(email) = invited {
+            join::count_invitation(app, caller.id, &email).await?;
+        }
+    }
     app.change_in(caller, organization, &InviteAgain { by, membership })
         .await?;
     Ok(())
@@ -73,6 +81,11 @@ async fn invite_again(
     ids: PathIds<OrganizationId, MembershipId>,
 ) -> Answer<()> {
     invite_one_again(&app, &caller, ids.0, ids.1).await
+}
+
+/// The sealed name of a collection for a member's own items.
+pub(crate) fn own_name(name: Option<String>, checks: &mut Checks) -> Option<EncString> {
+    super::profile::sealed_name("DefaultUserCollectionName", name, checks)
 }
 
 /// `OrganizationUserConfirmRequestModel`.
@@ -88,11 +101,7 @@ impl ConfirmRequest {
     fn checked(self) -> Answer<(EncString, Option<EncString>)> {
         let mut checks = Checks::new();
         let key = checks.sealed("Key", self.key);
-        let name = super::profile::sealed_name(
-            "DefaultUserCollectionName",
-            self.default_user_collection_name,
-            &mut checks,
-        );
+        let name = own_name(self.default_user_collection_name, &mut checks);
         checks.done()?;
         let key = key.ok_or_else(|| Problem::field("Key", "The Key field is required."))?;
         Ok((key, name))
@@ -137,9 +146,7 @@ async fn confirm_one(
         key,
         automatic,
         forbidden: rules.forbids_member(app, caller.id, membership).await?,
-        own_collection: own_collection
-            .filter(|_| rules.data_ownership)
-            .map(|name| (CollectionId(app.executor.new_id()), name)),
+        own_collection: own_collection.filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
     Ok(())
@@ -155,6 +162,7 @@ struct ChangeRequest {
     permissions: Option<Permissions>,
     collections: Option<Vec<Selection>>,
     groups: Option<Vec<GroupId>>,
+    default_user_collection_name: Option<String>,
 }
 
 /// `PUT /organizations/{id}/users/{member}`, and `POST` for older clients.
@@ -175,7 +183,10 @@ async fn change(
     {
         checks.wrong("Groups", "Too many groups.");
     }
+    let name = own_name(request.default_user_collection_name, &mut checks);
     checks.done()?;
+    let rules = rules::of(&app, caller.id, ids.0).await?;
+    let forbidden = rules.forbids_as(&app, caller.id, ids.1, role).await?;
     let pool = app.read.fresh(caller.id).await?;
     let grants = shared::grants_to(pool, Grantee::Member(ids.1))
         .await
@@ -187,6 +198,8 @@ async fn change(
         role: Some(role),
         secrets_manager: Some(request.access_secrets_manager),
         external_id: None,
+        forbidden,
+        own_collection: name.filter(|_| rules.data_ownership),
         present: Access {
             collections: grants.into_iter().map(|row| (row.collection, row.rights)).collect(),
             groups: places.into_iter().map(|row| row.group).collect(),
@@ -335,6 +348,7 @@ async fn restore_one(
     caller: &Caller,
     organization: OrganizationId,
     membership: MembershipId,
+    own_collection: Option<EncString>,
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
     let rules = rules::of(app, caller.id, organization).await?;
@@ -342,16 +356,44 @@ async fn restore_one(
         by,
         membership,
         forbidden: rules.forbids_member(app, caller.id, membership).await?,
+        own_collection: own_collection.filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
     Ok(())
 }
 
-/// `PUT /organizations/{id}/users/{member}/restore`, and its sisters.
+/// `OrganizationUserRestoreRequest`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestoreRequest {
+    default_user_collection_name: Option<String>,
+}
+
+/// `PUT /organizations/{id}/users/{member}/restore/vnext`: with a collection for the member's own items, where they are to have one.
+async fn restore_with_own(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    ids: PathIds<OrganizationId, MembershipId>,
+    Body(request): Body<RestoreRequest>,
+) -> Answer<()> {
+    let mut checks = Checks::new();
+    let name = own_name(request.default_user_collection_name, &mut checks);
+    checks.done()?;
+    restore_one(&app, &caller, ids.0, ids.1, name).await
+}
+
+/// `PUT /organizations/{id}/users/revoke-self`: by a member who would not hand over what is theirs, where a policy asks for it.
+async fn revoke_oneself(caller: Caller, State(app): State<WriteApi>, id: PathId<OrganizationId>) -> Answer<()> {
+    let by = app.standing(&caller, id.0, About::Role).await?;
+    app.change_in(&caller, id.0, &RevokeOneself { by }).await?;
+    Ok(())
+}
+
+/// `PUT /organizations/{id}/users/{member}/restore`, and `PATCH` for older clients.
 async fn restore(
     caller: Caller,
     State(app): State<WriteApi>,
     ids: PathIds<OrganizationId, MembershipId>,
 ) -> Answer<()> {
-    restore_one(&app, &caller, ids.0, ids.1).await
+    restore_one(&app, &caller, ids.0, ids.1, None).await
 }

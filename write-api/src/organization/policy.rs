@@ -1,19 +1,31 @@
 //! Policies.
 
-use crate::{WriteApi, organization::member::rules};
+use crate::{
+    WriteApi,
+    account::check::Checks,
+    organization::member::{own_name, rules},
+};
 use axum::{Json, extract::State};
 use commands::{
-    organization::policy::{HoldToPolicy, SetPolicy},
+    organization::{
+        member::GiveOwnCollections,
+        policy::{HoldToPolicy, SetPolicy},
+    },
     ports::About,
 };
-use domain::id::{OrganizationId, PolicyId};
+use domain::{
+    id::{OrganizationId, PolicyId},
+    organization::policy::Enforced,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use web::{Answer, Body, Caller, PathIds, Problem, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
-    Routes::new().put("/organizations/{id}/policies/{kind}", set)
+    Routes::new()
+        .put("/organizations/{id}/policies/{kind}", set)
+        .put("/organizations/{id}/policies/{kind}/vnext", set)
 }
 
 /// The most bytes of what a policy asks for.
@@ -25,6 +37,14 @@ struct PolicyRequest {
     enabled: Option<bool>,
     data: Option<Value>,
     policy: Option<Box<PolicyRequest>>,
+    metadata: Option<Metadata>,
+}
+
+/// What is to be done as a policy is switched on, beside the policy itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    default_user_collection_name: Option<String>,
 }
 
 /// What a policy asks for, within bounds.
@@ -39,7 +59,7 @@ pub(crate) fn checked_data(data: Option<Value>) -> Answer<Option<Value>> {
     Ok(data)
 }
 
-/// `PUT /organizations/{id}/policies/{kind}`.
+/// `PUT /organizations/{id}/policies/{kind}`, and `…/vnext`, which always wraps the policy.
 async fn set(
     caller: Caller,
     State(app): State<WriteApi>,
@@ -47,20 +67,32 @@ async fn set(
     Body(request): Body<PolicyRequest>,
 ) -> Answer<Json<Value>> {
     let by = app.standing(&caller, ids.0, About::Role).await?;
-    let request = match request.policy {
-        Some(wrapped) => *wrapped,
-        None => request,
+    let name = request
+        .metadata
+        .and_then(|metadata| metadata.default_user_collection_name);
+    let mut checks = Checks::new();
+    let name = own_name(name, &mut checks);
+    checks.done()?;
+    let (enabled, data) = match request.policy {
+        Some(wrapped) => (wrapped.enabled, wrapped.data),
+        None => (request.enabled, request.data),
     };
-    let Some(enabled) = request.enabled else {
+    let Some(enabled) = enabled else {
         return Err(Problem::field("Enabled", "The Enabled field is required."));
     };
-    let data = checked_data(request.data)?;
+    let data = checked_data(data)?;
     let lacking = match enabled {
         true => rules::lacking(&app, caller.id, ids.0, ids.1).await?,
         false => vec![],
     };
+    let name = name.filter(|_| enabled && ids.1 == Enforced::OrganizationDataOwnership as u8);
+    let own_collections = match name.clone() {
+        Some(name) => Some((rules::without_own(&app, caller.id, ids.0).await?, name)),
+        None => None,
+    };
     let command = SetPolicy {
         lacking,
+        own_collections,
         by,
         kind: ids.1,
         enabled,
@@ -80,6 +112,17 @@ async fn set(
             lacking: late,
         };
         app.change_in(&caller, ids.0, &hold).await?;
+    }
+    if let Some(name) = name {
+        let members = rules::without_own(&app, caller.id, ids.0).await?;
+        if !members.is_empty() {
+            let give = GiveOwnCollections {
+                organization: ids.0,
+                members,
+                name,
+            };
+            app.change_in(&caller, ids.0, &give).await?;
+        }
     }
     Ok(Json(json!({
         "object": "policy",

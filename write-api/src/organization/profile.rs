@@ -299,14 +299,35 @@ async fn prove(app: &WriteApi, caller: &Caller, request: &SecretRequest) -> Answ
     Ok(())
 }
 
+/// `OrganizationApiKeyRequestModel`.
+#[derive(Debug, Deserialize)]
+struct KeyRequest {
+    #[serde(rename = "type", default)]
+    kind: Option<i64>,
+    #[serde(flatten)]
+    secret: SecretRequest,
+}
+
+impl KeyRequest {
+    /// The secret, if it is the kind of key there is that is asked for: those of other kinds belong to parts of the server that are not
+    /// there, and asking for one must never give or change this.
+    fn checked(self) -> Answer<SecretRequest> {
+        match self.kind {
+            None => Ok(self.secret),
+            Some(kind) if kind == i64::from(DEFAULT_KEY) => Ok(self.secret),
+            Some(_) => Err(Problem::field("Type", "There is no key of this type.")),
+        }
+    }
+}
+
 /// `POST /organizations/{id}/api-key`: shows the key; makes one where there is none.
 async fn api_key(
     caller: Caller,
     State(app): State<WriteApi>,
     id: PathId<OrganizationId>,
-    Body(request): Body<SecretRequest>,
+    Body(request): Body<KeyRequest>,
 ) -> Answer<Json<Value>> {
-    key(&app, &caller, id.0, &request, false).await
+    key(&app, &caller, id.0, &request.checked()?, false).await
 }
 
 /// `GET /organizations/{id}/api-key-information`: which keys there are, and since when.
@@ -352,9 +373,9 @@ async fn rotate_api_key(
     caller: Caller,
     State(app): State<WriteApi>,
     id: PathId<OrganizationId>,
-    Body(request): Body<SecretRequest>,
+    Body(request): Body<KeyRequest>,
 ) -> Answer<Json<Value>> {
-    key(&app, &caller, id.0, &request, true).await
+    key(&app, &caller, id.0, &request.checked()?, true).await
 }
 
 async fn key(

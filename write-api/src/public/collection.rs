@@ -121,16 +121,14 @@ async fn update(
         }
     }
     // rights of members are not touched, whatever becomes of them meanwhile
-    let present = present
-        .into_iter()
-        .filter(|(to, _)| matches!(to, Grantee::Group(_)))
-        .collect();
+    let (present, kept) = present.into_iter().partition(|(to, _)| matches!(to, Grantee::Group(_)));
     let command = UpdateCollection {
         by: caller.standing(),
         collection: id.0,
         name: None,
         external_id: Some(external_id),
         present,
+        kept,
         grants: wanted,
     };
     caller.change(&app, &command).await?;

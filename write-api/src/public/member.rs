@@ -206,12 +206,16 @@ async fn change(
     let collections = collections("Collections", request.collections, &mut checks);
     bounded(request.groups.as_ref(), &mut checks);
     checks.done()?;
+    let rules = rules::of(&app, caller.asking(), caller.id).await?;
+    let forbidden = rules.forbids_as(&app, caller.asking(), id.0, role).await?;
     let command = ChangeMember {
         by: caller.standing(),
         membership: id.0,
         role: Some(role),
         secrets_manager: None,
         external_id: Some(external_id),
+        forbidden,
+        own_collection: None,
         present: present(&app, &caller, id.0).await?,
         collections,
         groups: request.groups.map(|groups| groups.into_iter().collect()),
@@ -269,6 +273,8 @@ async fn set_groups(
         role: None,
         secrets_manager: None,
         external_id: None,
+        forbidden: None,
+        own_collection: None,
         present: present(&app, &caller, id.0).await?,
         collections: None,
         groups: Some(request.group_ids.unwrap_or_default().into_iter().collect()),
@@ -305,6 +311,7 @@ async fn restore(caller: OrganizationCaller, State(app): State<WriteApi>, id: Pa
         by: caller.standing(),
         membership: id.0,
         forbidden: rules.forbids_member(&app, caller.asking(), id.0).await?,
+        own_collection: None,
     };
     caller.change(&app, &command).await?;
     Ok(())

@@ -83,6 +83,7 @@ async fn set(
     };
     let command = SetPolicy {
         lacking,
+        own_collections: None,
         by: caller.standing(),
         kind: kind.0,
         enabled,

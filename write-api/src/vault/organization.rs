@@ -19,7 +19,7 @@ use domain::{
     time::Timestamp,
     vault::cipher::Cipher,
 };
-use projections::sync::cipher::CipherRow;
+use projections::sync::{cipher::CipherRow, filing::FilingRow};
 use read_api::vault::cipher::{Shape, json_response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -89,9 +89,17 @@ pub(super) async fn create(
         .transact(&app.context_in(caller, organization), &command)
         .await?;
     app.acknowledge_to_all(caller.id, done.position).await;
-    let live = done.value.live().ok_or_else(Problem::not_found)?;
+    let (made, filing) = done.value;
+    let live = made.live().ok_or_else(Problem::not_found)?;
+    let filing = FilingRow {
+        user: caller.id,
+        cipher,
+        folder: filing.folder,
+        favorite: filing.favorite,
+        archived: filing.archived,
+    };
     app.read
-        .placed_answer(&by, &CipherRow::of(cipher, live), None, Shape::Full)
+        .placed_answer(&by, &CipherRow::of(cipher, live), Some(&filing), Shape::Full)
         .await
 }
 
@@ -140,14 +148,12 @@ fn same_organization(organization: OrganizationId, sealed: &Sealed) -> Answer<()
 /// Replaces what is in an item, as a member; files it for the member as the request says.
 pub(super) async fn update(app: &WriteApi, caller: &Caller, shared: Shared, sealed: Sealed) -> Answer<Response> {
     same_organization(shared.0, &sealed)?;
-    let (folder, favorite) = (sealed.new.folder, sealed.new.favorite);
     let by = standing(app, caller, shared, &[]).await?;
     let wish = Wish::Update {
         new: sealed.new,
         known: sealed.known,
     };
-    carry_out(app, caller, shared, Side::Member(by.clone()), wish).await?;
-    file_as(app, caller, shared.1, by, folder, favorite).await?;
+    carry_out(app, caller, shared, Side::Member(by), wish).await?;
     app.read.cipher_answer(caller.id, shared.1, Shape::Full).await
 }
 
@@ -220,17 +226,12 @@ async fn share(
 ) -> Answer<Response> {
     let sealed = request.cipher.checked("Cipher.")?;
     let organization = sealed.organization.ok_or_else(Problem::not_found)?;
-    let (folder, favorite) = (sealed.new.folder, sealed.new.favorite);
     let collections = request.collection_ids;
     let items = vec![(id.0, sealed)];
     let (by, shared) = give(&app, &caller, organization, collections, items).await?;
     let shared = shared.first().and_then(|(_, cipher)| cipher.live());
     let shared = shared.ok_or_else(Problem::not_found)?;
-    let readable = by.over_item(&shared.collections).read;
-    if readable && (folder.is_some() || favorite) {
-        file_as(&app, &caller, id.0, by.clone(), folder, favorite).await?;
-    }
-    if readable {
+    if by.over_item(&shared.collections).read {
         return app.read.cipher_answer(caller.id, id.0, Shape::Full).await;
     }
     app.read

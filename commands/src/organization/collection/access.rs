@@ -49,7 +49,7 @@ impl Transaction for GrantMany {
                 ),
             )?;
             must(
-                !gives_oneself(&self.by, self.by.assigned(id), &self.grants),
+                !gives_oneself(&self.by, id, &self.grants),
                 OrganizationError::Oneself("You cannot add yourself to a collection."),
             )?;
             let updated = CollectionEvent::Updated {

@@ -9,7 +9,6 @@ use domain::{
     organization::{
         access::Standing,
         collection::{Collection, CollectionEvent},
-        grant::Grantee,
     },
 };
 
@@ -24,8 +23,10 @@ pub struct UpdateCollection {
     pub name: Option<EncString>,
     /// What a directory calls it now; `None` leaves it.
     pub external_id: Option<Option<String>>,
-    /// Who has rights in it by the read models.
+    /// Who has rights in it by the read models, of those who are spoken of.
     pub present: Grants,
+    /// The others: they keep what they have.
+    pub kept: Grants,
     /// Who has rights in it from now on; `None` leaves them.
     pub grants: Option<Grants>,
 }
@@ -47,14 +48,13 @@ impl Transaction for UpdateCollection {
             ));
         }
         if let Some(grants) = &self.grants {
-            let managed = grants.values().any(|rights| rights.manage);
+            let managed = grants.values().chain(self.kept.values()).any(|rights| rights.manage);
             must(
                 managed || self.by.settings.allow_admin_access_to_all_collection_items,
                 OrganizationError::Invalid("At least one member or group must have can manage permission."),
             )?;
-            let mine = self.present.get(&Grantee::Member(self.by.membership)).copied();
             must(
-                !gives_oneself(&self.by, mine, grants),
+                !gives_oneself(&self.by, self.collection, grants),
                 OrganizationError::Oneself("You cannot add yourself to a collection."),
             )?;
             check_grantees(unit, organization, grants).await?;

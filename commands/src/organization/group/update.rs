@@ -34,7 +34,7 @@ pub struct UpdateGroup {
     /// Its name now.
     pub name: String,
     /// What a directory calls it now.
-    pub external_id: Option<String>,
+    pub external_id: Option<Option<String>>,
     /// What it consists of by the read models; each of it is looked at again.
     pub present: Contents,
     /// What it has rights in from now on.
@@ -49,7 +49,7 @@ impl Transaction for UpdateGroup {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<Group, Stop> {
         let organization = self.by.organization;
-        let (loaded, _) = load(unit, &self.by, self.group).await?;
+        let (loaded, live) = load(unit, &self.by, self.group).await?;
         if let Some(members) = &self.members {
             must(
                 !joins(&self.by, &self.present, members),
@@ -58,7 +58,7 @@ impl Transaction for UpdateGroup {
         }
         let updated = GroupEvent::Updated {
             name: Personal::of(organization, self.name.clone()),
-            external_id: self.external_id.clone(),
+            external_id: self.external_id.clone().unwrap_or(live.external_id),
             at: unit.now_for(&loaded),
         };
         let group = unit.append(loaded, vec![updated]);

@@ -10,6 +10,7 @@ use domain::{
     organization::{
         membership::{MembershipEvent, Stage},
         place::{Place, PlaceEvent},
+        profile::Organization,
     },
     time::Timestamp,
 };
@@ -37,6 +38,9 @@ impl Transaction for AcceptInvitation {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         let (loaded, live) = load(unit, self.organization, self.membership).await?;
+        // who was invited in the moment in which it was deleted is invited into nothing
+        let organization = unit.load::<Organization>(self.organization).await?.state;
+        must(organization.live().is_some(), OrganizationError::NotFound)?;
         let user = unit.load::<User>(self.user).await?.state;
         let theirs = user.live().is_some_and(|user| Some(user.address) == live.address);
         let now = unit.now_for(&loaded);

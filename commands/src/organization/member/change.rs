@@ -1,9 +1,10 @@
-use super::{check_appointment, keep_owners, load};
+use super::{check_appointment, keep_owners, load, own::give_own_collection};
 use crate::{
-    execute::{Transaction, Unit},
+    execute::{Loaded, Transaction, Unit},
     organization::{OrganizationError, Stop, check_references, must},
 };
 use domain::{
+    crypto::EncString,
     id::{CollectionId, GrantId, GroupId, GroupPlaceId, MembershipId},
     organization::{
         access::Standing,
@@ -41,6 +42,10 @@ pub struct ChangeMember {
     pub secrets_manager: Option<bool>,
     /// What a directory calls them from now on.
     pub external_id: Option<Option<String>>,
+    /// What a policy that is on asks for and the member lacks: told where they would be bound by it from now on.
+    pub forbidden: Option<&'static str>,
+    /// What a collection for the member's own items is to be called, where a policy asks for one.
+    pub own_collection: Option<EncString>,
     /// What the member has.
     pub present: Present,
     /// Rights in collections from now on.
@@ -88,6 +93,18 @@ impl Transaction for ChangeMember {
         let named: Vec<_> = self.collections.iter().flatten().map(|(id, _)| *id).collect();
         let groups: Vec<_> = self.groups.iter().flatten().copied().collect();
         check_references(unit, organization, &named, &groups).await?;
+        let bound_now = live.role.is_admin() && !role.is_admin() && live.stage == Stage::Confirmed;
+        if let Some(policy) = self.forbidden.filter(|_| bound_now) {
+            must(false, OrganizationError::Policy(policy))?;
+        }
+        let grants = match &self.collections {
+            Some(wanted) => self.granting(unit, wanted).await?,
+            None => vec![],
+        };
+        let places = match &self.groups {
+            Some(wanted) => self.placing(unit, wanted).await?,
+            None => vec![],
+        };
         let listed = live.stage == Stage::Confirmed && !live.revoked;
         let (mut events, mut owner) = (Vec::new(), false);
         let mut at = unit.now_for(&loaded);
@@ -95,7 +112,9 @@ impl Transaction for ChangeMember {
             events.push(MembershipEvent::ExternalIdChanged { external_id, at });
             at = at.next(at);
         }
-        if (live.role, live.secrets_manager) != (role, secrets_manager) {
+        // told even where only what they have access to changed: whoever reads the log looks for the member
+        let elsewhere = !grants.is_empty() || !places.is_empty();
+        if (live.role, live.secrets_manager) != (role, secrets_manager) || elsewhere {
             owner = listed && role == Role::Owner;
             if listed && !owner {
                 keep_owners(unit, organization, self.membership, false).await?;
@@ -110,18 +129,24 @@ impl Transaction for ChangeMember {
         if owner {
             keep_owners(unit, organization, self.membership, true).await?;
         }
-        if let Some(wanted) = &self.collections {
-            self.grant(unit, wanted).await?;
+        for (grant, event) in grants {
+            unit.append(grant, vec![event]);
         }
-        if let Some(wanted) = &self.groups {
-            self.place(unit, wanted).await?;
+        for (place, event) in places {
+            unit.append(place, vec![event]);
         }
-        Ok(())
+        let own = self.own_collection.as_ref().filter(|_| bound_now && !live.revoked);
+        give_own_collection(unit, organization, (self.membership, role), own).await
     }
 }
 
 impl ChangeMember {
-    async fn grant(&self, unit: &mut Unit<'_>, wanted: &BTreeMap<CollectionId, Rights>) -> Result<(), Stop> {
+    async fn granting(
+        &self,
+        unit: &mut Unit<'_>,
+        wanted: &BTreeMap<CollectionId, Rights>,
+    ) -> Result<Vec<(Loaded<Grant>, GrantEvent)>, Stop> {
+        let mut found = Vec::new();
         let to = Grantee::Member(self.membership);
         let all: BTreeSet<_> = self.present.collections.keys().chain(wanted.keys()).copied().collect();
         let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
@@ -160,12 +185,17 @@ impl ChangeMember {
                 },
                 _ => continue,
             };
-            unit.append(grant, vec![event]);
+            found.push((grant, event));
         }
-        Ok(())
+        Ok(found)
     }
 
-    async fn place(&self, unit: &mut Unit<'_>, wanted: &BTreeSet<GroupId>) -> Result<(), Stop> {
+    async fn placing(
+        &self,
+        unit: &mut Unit<'_>,
+        wanted: &BTreeSet<GroupId>,
+    ) -> Result<Vec<(Loaded<GroupPlace>, GroupPlaceEvent)>, Stop> {
+        let mut found = Vec::new();
         let all: Vec<_> = self.present.groups.union(wanted).copied().collect();
         let ids: Vec<_> = all.iter().map(|id| GroupPlaceId::of(*id, self.membership)).collect();
         for (group, place) in all.iter().zip(unit.load_many::<GroupPlace>(&ids).await?) {
@@ -184,8 +214,8 @@ impl ChangeMember {
                 },
                 _ => continue,
             };
-            unit.append(place, vec![event]);
+            found.push((place, event));
         }
-        Ok(())
+        Ok(found)
     }
 }

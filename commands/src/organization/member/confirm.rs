@@ -1,20 +1,17 @@
-use super::{check_appointment, keep_owners, load};
+use super::{check_appointment, keep_owners, load, own::give_own_collection};
 use crate::{
     execute::{Transaction, Unit},
     organization::{OrganizationError, Stop, must},
 };
 use domain::{
     crypto::{EncString, fingerprint},
-    id::{CollectionId, GrantId, MembershipId, OrganizationId, PolicyId},
+    id::{MembershipId, PolicyId},
     organization::{
         access::Standing,
-        collection::{Collection, CollectionEvent},
-        grant::{Grant, GrantEvent, Grantee, Rights},
         membership::{MembershipEvent, Stage},
         policy::{Enforced, Policy},
         role::Role,
     },
-    time::Timestamp,
 };
 
 /// Hands somebody who accepted the organization's key.
@@ -30,8 +27,8 @@ pub struct ConfirmMember {
     pub forbidden: Option<&'static str>,
     /// Whether a client does it by itself: the policy that allows it must be on, and it makes ordinary users only.
     pub automatic: bool,
-    /// A collection for the member's own items: a new id and its name, where a policy asks for one.
-    pub own_collection: Option<(CollectionId, EncString)>,
+    /// What a collection for the member's own items is to be called, where a policy asks for one.
+    pub own_collection: Option<EncString>,
 }
 
 impl Transaction for ConfirmMember {
@@ -68,37 +65,12 @@ impl Transaction for ConfirmMember {
         if live.role == Role::Owner {
             keep_owners(unit, organization, self.membership, true).await?;
         }
-        give_own_collection(unit, organization, self.membership, self.own_collection.as_ref(), at);
-        Ok(())
+        give_own_collection(
+            unit,
+            organization,
+            (self.membership, live.role),
+            self.own_collection.as_ref(),
+        )
+        .await
     }
-}
-
-/// A member who is confirmed at `at` gets a collection for their own items, where there is to be one.
-pub(super) fn give_own_collection(
-    unit: &mut Unit<'_>,
-    organization: OrganizationId,
-    member: MembershipId,
-    own: Option<&(CollectionId, EncString)>,
-    at: Timestamp,
-) {
-    let Some((collection, name)) = own else { return };
-    let created = CollectionEvent::Created {
-        organization,
-        name: name.clone(),
-        external_id: None,
-        default_of: Some(member),
-        at,
-    };
-    let loaded = unit.fresh::<Collection>(*collection);
-    unit.append(loaded, vec![created]);
-    let to = Grantee::Member(member);
-    let granted = GrantEvent::Granted {
-        organization,
-        collection: *collection,
-        to,
-        rights: Rights::MANAGE,
-        at,
-    };
-    let loaded = unit.fresh::<Grant>(GrantId::of(*collection, to.id()));
-    unit.append(loaded, vec![granted]);
 }

@@ -1,4 +1,4 @@
-use super::{check_appointment, free_places, keep_owners, load};
+use super::{check_appointment, free, keep_owners, load};
 use crate::{
     account::end_account,
     execute::{Transaction, Unit},
@@ -91,6 +91,6 @@ impl Transaction for DeleteClaimedAccount {
             at: unit.now_for(&loaded),
         };
         unit.follow(loaded, vec![ended]);
-        free_places(unit, organization, self.membership, &live).await
+        free(unit, organization, self.membership, &live).await
     }
 }

@@ -1,4 +1,4 @@
-use super::{check_appointment, free_places, keep_owners, load};
+use super::{check_appointment, free, keep_owners, load};
 use crate::{
     execute::{Transaction, Unit},
     organization::{OrganizationError, Stop, must},
@@ -12,7 +12,8 @@ use domain::{
     },
 };
 
-/// Ends a membership: somebody is removed, or leaves. What it had in collections and groups is void with it.
+/// Ends a membership: somebody is removed, or leaves. What it had in collections and groups is void with it, and what held its own items
+/// is the organization's.
 #[derive(Debug, Clone)]
 pub struct EndMembership {
     /// In which organization.
@@ -68,6 +69,6 @@ impl Transaction for EndMembership {
                 at,
             }],
         );
-        free_places(unit, self.organization, self.membership, &live).await
+        free(unit, self.organization, self.membership, &live).await
     }
 }

@@ -1,4 +1,4 @@
-use super::{confirm::give_own_collection, is_free};
+use super::{is_free, own::give_own_collection};
 use crate::{
     execute::{Transaction, Unit},
     organization::{OrganizationError, Stop, link::used, must, refuse},
@@ -6,7 +6,7 @@ use crate::{
 use domain::{
     account::user::User,
     crypto::{EncString, fingerprint},
-    id::{CollectionId, MembershipId, OrganizationId, PlaceId, UserId},
+    id::{MembershipId, OrganizationId, PlaceId, UserId},
     organization::{
         membership::{Membership, MembershipEvent, Stage},
         place::{Place, PlaceEvent},
@@ -21,8 +21,8 @@ use uuid::Uuid;
 pub struct LinkKey {
     /// Sealed by the member for themselves.
     pub key: EncString,
-    /// A collection for the member's own items, where a policy asks for one.
-    pub own_collection: Option<(CollectionId, EncString)>,
+    /// What a collection for the member's own items is to be called, where a policy asks for one.
+    pub own_collection: Option<EncString>,
 }
 
 /// Gets into an organization by its link, as an ordinary user. Where the link allows it, who has the organization's key from it is
@@ -93,10 +93,9 @@ impl Transaction for JoinByLink {
             user: self.user,
             at,
         }];
-        let last = self.enrol_and_confirm(at, &mut events);
+        self.enrol_and_confirm(at, &mut events);
         unit.append(loaded, events);
-        self.give_own(unit, self.membership, last);
-        Ok(())
+        self.give_own(unit, self.membership).await
     }
 }
 
@@ -121,14 +120,13 @@ impl JoinByLink {
             OrganizationError::Invalid("An administrator must confirm this member."),
         )?;
         let (mut events, at) = (Vec::new(), unit.now_for(&loaded));
-        let last = self.enrol_and_confirm(at, &mut events);
+        self.enrol_and_confirm(at, &mut events);
         unit.append(loaded, events);
-        self.give_own(unit, membership, last);
-        Ok(())
+        self.give_own(unit, membership).await
     }
 
-    /// Adds what else happens behind `at`; when the last of it does.
-    fn enrol_and_confirm(&self, at: Timestamp, events: &mut Vec<MembershipEvent>) -> Timestamp {
+    /// Adds what else happens behind `at`.
+    fn enrol_and_confirm(&self, at: Timestamp, events: &mut Vec<MembershipEvent>) {
         let mut at = at;
         if let Some(key) = &self.recovery {
             at = at.next(at);
@@ -146,11 +144,10 @@ impl JoinByLink {
                 at,
             });
         }
-        at
     }
 
-    fn give_own(&self, unit: &mut Unit<'_>, membership: MembershipId, at: Timestamp) {
+    async fn give_own(&self, unit: &mut Unit<'_>, membership: MembershipId) -> Result<(), Stop> {
         let own = self.key.as_ref().and_then(|key| key.own_collection.as_ref());
-        give_own_collection(unit, self.organization, membership, own, at);
+        give_own_collection(unit, self.organization, (membership, Role::User), own).await
     }
 }

@@ -50,6 +50,27 @@ impl Command for ChangeDetails {
     }
 }
 
+/// Notes that a member is handed what they may take out of its vault.
+#[derive(Debug, Clone)]
+pub struct NoteExport {
+    /// Who.
+    pub by: Standing,
+}
+
+impl Command for NoteExport {
+    type Aggregate = Organization;
+    type Error = OrganizationError;
+
+    fn id(&self) -> OrganizationId {
+        self.by.organization
+    }
+
+    fn decide(&self, organization: &Organization, now: Timestamp) -> Result<Vec<OrganizationEvent>, OrganizationError> {
+        organization.live().ok_or(OrganizationError::NotFound)?;
+        Ok(vec![OrganizationEvent::Exported { at: now }])
+    }
+}
+
 /// Gives it keys, if it has none: a server that replaced them could read what is sealed for them.
 #[derive(Debug, Clone)]
 pub struct SetKeys {

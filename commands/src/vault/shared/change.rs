@@ -1,19 +1,22 @@
-use super::{Side, Stop, Targets, refuse};
+use super::{Side, Stop, Targets, file::file_with, refuse};
 use crate::{
     execute::{ExecuteError, Loaded, Transaction, Unit},
     vault::cipher::{CipherError, KnownRevision, NewCipher},
 };
 use domain::{
-    id::{CipherId, CollectionId},
+    id::{CipherId, CollectionId, FilingId},
     time::Timestamp,
-    vault::cipher::{Cipher, CipherEvent, LiveCipher},
+    vault::{
+        cipher::{Cipher, CipherEvent, LiveCipher},
+        filing::Filing,
+    },
 };
 use std::collections::{BTreeSet, HashSet};
 
 /// What shall happen to an item.
 #[derive(Debug, Clone)]
 pub enum Wish {
-    /// What is in it is replaced.
+    /// What is in it is replaced; a member files it in the same request.
     Update {
         /// What it shall be.
         new: NewCipher,
@@ -64,7 +67,13 @@ impl Transaction for ChangeShared {
         let targets = targets(unit, &self.by, std::slice::from_ref(&loaded), &self.wish).await?;
         let at = unit.now_for(&loaded);
         let event = decide(&self.by, &loaded.state, &self.wish, &targets, at).map_err(ExecuteError::Refused)?;
-        Ok(unit.append(loaded, event.into_iter().collect()))
+        let cipher = unit.append(loaded, event.into_iter().collect());
+        // what a request says of the item and of where it is filed is done or refused as one
+        if let (Side::Member(by), Wish::Update { new, .. }) = (&self.by, &self.wish) {
+            let filing = unit.load::<Filing>(FilingId::of(by.user, self.cipher)).await?;
+            file_with(unit, by.user, filing, self.cipher, new).await?;
+        }
+        Ok(cipher)
     }
 }
 
@@ -143,7 +152,7 @@ fn decide(
         // who may not see a password cannot seal it again: it would be lost
         Wish::Update { .. } => rights.edit && rights.view_password,
         Wish::Trash | Wish::Restore | Wish::Delete => rights.delete,
-        Wish::Collections(_) | Wish::Into(_) | Wish::OutOf(_) => rights.edit,
+        Wish::Collections(_) | Wish::Into(_) | Wish::OutOf(_) => rights.edit && rights.view_password,
     };
     if !allowed {
         return Err(CipherError::Forbidden);
@@ -182,7 +191,7 @@ fn decide(
 /// The collections an item is in after a wish about them: what the wisher may not touch stays. Into a collection it goes, and
 /// out of one, only by somebody who may add to it.
 fn assigned(by: &Side, cipher: &LiveCipher, wish: &Wish, targets: &Targets) -> Result<Vec<CollectionId>, CipherError> {
-    let (standing, present) = (by.standing(), &cipher.collections);
+    let present = &cipher.collections;
     let wanted: BTreeSet<CollectionId> = match wish {
         Wish::Into(ids) => present.iter().chain(ids).copied().collect(),
         Wish::OutOf(ids) => present.iter().copied().filter(|id| !ids.contains(id)).collect(),
@@ -192,10 +201,14 @@ fn assigned(by: &Side, cipher: &LiveCipher, wish: &Wish, targets: &Targets) -> R
     if !added.iter().all(|id| targets.may_add_to(*id)) {
         return Err(CipherError::NotFound);
     }
+    // what everybody has in a collection is not put away among somebody's own
+    if added.iter().any(|id| targets.own.contains(id)) {
+        return Err(CipherError::AmongOnesOwn);
+    }
     let kept = present
         .iter()
         .copied()
-        .filter(|id| wanted.contains(id) || !standing.may_add_to(*id));
+        .filter(|id| wanted.contains(id) || !targets.may_add_to(*id));
     let after: BTreeSet<_> = kept.chain(added).collect();
     let after: Vec<_> = after.into_iter().collect();
     let rights = by.over_in(present);

@@ -1,15 +1,18 @@
-use super::{Stop, check_target};
+use super::{Stop, check_target, file::file_with};
 use crate::{
     execute::{Transaction, Unit},
     vault::cipher::{CipherError, NewCipher},
 };
 use domain::{
-    id::{CipherId, CollectionId},
+    id::{CipherId, CollectionId, FilingId},
     organization::access::Standing,
-    vault::cipher::{Cipher, CipherEvent},
+    vault::{
+        cipher::{Cipher, CipherEvent},
+        filing::Filing,
+    },
 };
 
-/// Makes an item of an organization. `cipher` must be a new id.
+/// Makes an item of an organization, filed for who makes it. `cipher` must be a new id.
 #[derive(Debug, Clone)]
 pub struct CreateShared {
     /// A new id.
@@ -23,10 +26,10 @@ pub struct CreateShared {
 }
 
 impl Transaction for CreateShared {
-    type Output = Cipher;
+    type Output = (Cipher, Filing);
     type Error = CipherError;
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Cipher, Stop> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(Cipher, Filing), Stop> {
         let collections = check_target(unit, &self.by, &self.collections).await?;
         let loaded = unit.fresh::<Cipher>(self.cipher);
         let event = CipherEvent::Created {
@@ -41,6 +44,9 @@ impl Transaction for CreateShared {
             imported: false,
             at: unit.now_for(&loaded),
         };
-        Ok(unit.append(loaded, vec![event]))
+        let cipher = unit.append(loaded, vec![event]);
+        let filing = unit.fresh::<Filing>(FilingId::of(self.by.user, self.cipher));
+        let filing = file_with(unit, self.by.user, filing, self.cipher, &self.new).await?;
+        Ok((cipher, filing))
     }
 }

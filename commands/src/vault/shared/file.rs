@@ -1,10 +1,10 @@
 use super::{Stop, refuse};
 use crate::{
-    execute::{Transaction, Unit},
-    vault::cipher::{CipherError, folder_for},
+    execute::{Loaded, Transaction, Unit},
+    vault::cipher::{CipherError, NewCipher, folder_for},
 };
 use domain::{
-    id::{CipherId, FilingId, FolderId},
+    id::{CipherId, FilingId, FolderId, UserId},
     organization::access::Standing,
     time::Timestamp,
     vault::{
@@ -13,6 +13,45 @@ use domain::{
     },
 };
 use std::collections::HashSet;
+
+/// Files, marks and archives an item of an organization for one member as a request about the item itself says, behind what the request
+/// does to the item. What is archived stays so.
+pub(super) async fn file_with(
+    unit: &mut Unit<'_>,
+    user: UserId,
+    loaded: Loaded<Filing>,
+    cipher: CipherId,
+    new: &NewCipher,
+) -> Result<Filing, Stop> {
+    let present = loaded.state;
+    let folder = if new.folder == present.folder {
+        present.folder
+    } else {
+        folder_for(unit, user, new.folder).await?
+    };
+    let wanted = Filing {
+        folder,
+        favorite: new.favorite,
+        archived: new.archived.or(present.archived),
+    };
+    if wanted == present {
+        return Ok(present);
+    }
+    let event = filed(user, cipher, wanted, unit.now_for(&loaded));
+    // what it was decides: nothing that came meanwhile may be undone by it
+    Ok(unit.append(loaded, vec![event]))
+}
+
+fn filed(user: UserId, cipher: CipherId, wanted: Filing, at: Timestamp) -> FilingEvent {
+    FilingEvent::Filed {
+        user,
+        cipher,
+        folder: wanted.folder,
+        favorite: wanted.favorite,
+        archived: wanted.archived,
+        at,
+    }
+}
 
 /// Files, marks or archives an item of an organization, for one member.
 #[derive(Debug, Clone)]
@@ -121,14 +160,7 @@ impl Transaction for FileManyShared {
             let filing = if wanted == present {
                 present
             } else {
-                let event = FilingEvent::Filed {
-                    user,
-                    cipher: item.id,
-                    folder: wanted.folder,
-                    favorite: wanted.favorite,
-                    archived: wanted.archived,
-                    at: unit.now_for(&loaded),
-                };
+                let event = filed(user, item.id, wanted, unit.now_for(&loaded));
                 unit.append(loaded, vec![event])
             };
             done.push((item.id, item.state, filing));

@@ -15,6 +15,7 @@ fn member(role: Role, rights: &[(CollectionId, Rights)]) -> Standing {
         role,
         settings: CollectionSettings::default(),
         rights: rights.iter().copied().collect(),
+        unmanaged: HashSet::new(),
     }
 }
 
@@ -57,6 +58,20 @@ fn admins_stand_above_collections_only_where_the_settings_say_so() {
     admin.settings.allow_admin_access_to_all_collection_items = false;
     assert!(!admin.may_manage(HERE) && !admin.may_delete(HERE) && !admin.may_add_to(HERE));
     assert!(!admin.over_item_as_admin(&[HERE]).read);
+}
+
+#[test]
+fn a_collection_that_nobody_manages_is_taken_up_by_admins() {
+    let mut admin = member(Role::Admin, &[]);
+    admin.settings.allow_admin_access_to_all_collection_items = false;
+    admin.unmanaged.insert(HERE);
+    assert!(admin.may_manage(HERE) && admin.may_delete(HERE));
+    assert!(!admin.may_manage(THERE) && !admin.may_delete(THERE));
+    // that is no leave to read what is in it
+    assert!(!admin.over_item_as_admin(&[HERE]).read && !admin.may_add_to(HERE));
+    let mut user = member(Role::User, &[(HERE, Rights::default())]);
+    user.unmanaged.insert(HERE);
+    assert!(!user.may_manage(HERE) && !user.may_delete(HERE));
 }
 
 #[test]

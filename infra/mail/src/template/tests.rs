@@ -43,6 +43,7 @@ fn letters(text: &str) -> Vec<Letter> {
             membership: MembershipId(uuid::Uuid::from_u128(9)),
             email: text.clone(),
             token: text.clone(),
+            has_account: true,
             valid_days: 5,
         },
         Letter::Confirmed { name: text.clone() },

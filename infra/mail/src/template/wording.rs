@@ -88,7 +88,7 @@ pub(super) fn draft(letter: &Letter, site: &Site) -> Draft {
             .text("You asked for the hint for your master password, but your account has none.")
             .text("The server does not know your master password and cannot restore it.")
             .text(NOT_ASKED),
-        Letter::Invitation { organization, name, membership, email, token, valid_days } => {
+        Letter::Invitation { organization, name, membership, email, token, has_account, valid_days } => {
             let name = foreign(name, NAME);
             Draft::new("You are invited to an organization")
                 .text(format!("You are invited to join {name}. Follow the link, and sign in or create an account with this address."))
@@ -102,7 +102,9 @@ pub(super) fn draft(letter: &Letter, site: &Site) -> Draft {
                             ("email", email),
                             ("organizationName", &name),
                             ("token", token),
+                            // clients take a link for broken that lacks any of these
                             ("initOrganization", "false"),
+                            ("orgUserHasExistingUser", &has_account.to_string()),
                         ],
                     ),
                 )

@@ -251,6 +251,10 @@ impl Letters {
         let Some(email) = live.email.clone().filter(|_| live.stage == Stage::Invited) else {
             return Ok(None);
         };
+        let has_account = match live.address {
+            Some(address) => self.executor.state::<EmailAddress>(address).await?.holder().is_some(),
+            None => false,
+        };
         Ok(Some(Addressed {
             subject: live.organization.into(),
             to: email.clone(),
@@ -260,6 +264,7 @@ impl Letters {
                 membership: id,
                 token: invitation::token(&*self.proofs, id, *at),
                 email,
+                has_account,
                 valid_days: INVITATION_DAYS as u32,
             },
         }))

@@ -6,7 +6,7 @@ use domain::{
     organization::{access::Standing, grant::Rights, role::Role},
 };
 use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Whether a person is an ordinary member of an organization in which this policy is on: owners and admins are not bound.
@@ -21,20 +21,25 @@ pub async fn is_bound(connection: impl PgExecutor<'_>, user: UserId, policy: i16
     .await
 }
 
-/// Rights of a person in the collections of all organizations they are confirmed in: their own and their groups', the more
-/// of each. Only collections that are there, of groups that are there; and nothing by what has an event parked, for that may have
-/// taken it away.
+/// Rights of a person in the collections of all organizations they are confirmed in. What was given to a member in a collection holds
+/// there whatever their groups have; of groups the more of each counts. Only collections that are there, of groups that are
+/// there; and nothing by what has an event parked, for that may have taken it away.
 const RIGHTS: &str =
     "with parked as materialized (
        select p.stream_id from projection.parked p join projection.generation g using (projector, generation)
        where p.projector = 'sync' and g.state = 'live')
-     select m.organization_id, c.collection_id, bool_and(g.read_only), bool_and(g.hide_passwords), bool_or(g.manage)
+     select m.organization_id, c.collection_id,
+       coalesce(bool_or(g.read_only) filter (where g.own), bool_and(g.read_only)),
+       coalesce(bool_or(g.hide_passwords) filter (where g.own), bool_and(g.hide_passwords)),
+       coalesce(bool_or(g.manage) filter (where g.own), bool_or(g.manage))
      from read.membership m
      join lateral (
-       select collection_id, read_only, hide_passwords, manage from read.collection_grant
-       where grantee_id = m.membership_id and grant_id not in (select stream_id from parked)
+       select collection_id, read_only, hide_passwords, manage, true as own,
+         grant_id in (select stream_id from parked) as unsure
+       from read.collection_grant
+       where grantee_id = m.membership_id
        union all
-       select r.collection_id, r.read_only, r.hide_passwords, r.manage
+       select r.collection_id, r.read_only, r.hide_passwords, r.manage, false, false
        from read.group_member p join read.member_group u on u.group_id = p.group_id
        join read.collection_grant r on r.grantee_id = p.group_id
        where p.membership_id = m.membership_id and r.grant_id not in (select stream_id from parked)
@@ -43,7 +48,7 @@ const RIGHTS: &str =
      where m.user_id = $1 and m.active and c.organization_id = m.organization_id
        and ($2::uuid is null or m.organization_id = $2) and ($3::uuid[] is null or c.collection_id = any($3))
        and c.collection_id not in (select stream_id from parked)
-     group by 1, 2";
+     group by 1, 2 having not bool_or(g.unsure)";
 
 fn rights(row: &PgRow) -> Result<(OrganizationId, CollectionId, Rights), sqlx::Error> {
     Ok((
@@ -120,18 +125,37 @@ pub async fn standing(
     };
     let mut found = HashMap::new();
     if wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
-        let statement = sqlx::query(RIGHTS).bind(user.0).bind(organization.0).bind(wanted);
-        for row in statement.fetch_all(connection).await? {
+        let statement = sqlx::query(RIGHTS)
+            .bind(user.0)
+            .bind(organization.0)
+            .bind(wanted.clone());
+        for row in statement.fetch_all(&mut *connection).await? {
             let (_, collection, rights) = rights(&row)?;
             found.insert(collection, rights);
         }
     }
-    Ok(Some(Standing {
+    let mut standing = Standing {
         user,
         organization,
         membership: MembershipId(row.try_get(0)?),
         role,
         settings: of.settings,
         rights: found,
-    }))
+        unmanaged: HashSet::new(),
+    };
+    let above = standing.settings.allow_admin_access_to_all_collection_items;
+    if !above && standing.may_take_up() && wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
+        let ids: Vec<Uuid> = sqlx::query_scalar(UNMANAGED)
+            .bind(organization.0)
+            .bind(wanted)
+            .fetch_all(connection)
+            .await?;
+        standing.unmanaged = ids.into_iter().map(CollectionId).collect();
+    }
+    Ok(Some(standing))
 }
+
+/// Collections of an organization that no member and no group manages; members' own are not among them.
+const UNMANAGED: &str = "select c.collection_id from read.collection c
+     where c.organization_id = $1 and c.default_of is null and ($2::uuid[] is null or c.collection_id = any($2))
+       and not exists (select from read.collection_grant g where g.collection_id = c.collection_id and g.manage)";

@@ -1,7 +1,7 @@
 //! The same for many members at once: a loop of single ones, each with its own outcome.
 
-use super::{confirm_one, delete_account_of, end_one, invite_one_again, restore_one, revoke_one};
-use crate::{WriteApi, account::check::Checks, organization::profile::sealed_name};
+use super::{confirm_one, delete_account_of, end_one, invite_one_again, own_name, restore_one, revoke_one};
+use crate::{WriteApi, account::check::Checks};
 use axum::{Json, extract::State};
 use commands::ports::About;
 use domain::{
@@ -31,6 +31,7 @@ pub(super) fn routes() -> Routes<WriteApi> {
         .put("/organizations/{id}/users/restore", restore)
         .patch("/organizations/{id}/users/restore", restore)
         .post("/organizations/{id}/users/public-keys", public_keys)
+        .post("/organizations/{id}/users/account-recovery-details", recovery_details)
 }
 
 /// The most members one request may name.
@@ -113,11 +114,35 @@ each!(
     revoke,
     revoke_one
 );
-each!(
-    /// `PUT /organizations/{id}/users/restore`, and `PATCH` for older clients.
-    restore,
-    restore_one
-);
+
+/// `OrganizationUserBulkRequestModel`, with what collections for members' own items are to be called.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RestoreRequest {
+    #[serde(flatten)]
+    members: BulkRequest,
+    default_user_collection_name: Option<String>,
+}
+
+/// `PUT /organizations/{id}/users/restore`, and `PATCH` for older clients.
+async fn restore(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<OrganizationId>,
+    Body(request): Body<RestoreRequest>,
+) -> Answer<Json<List<Value>>> {
+    let mut checks = Checks::new();
+    let name = own_name(request.default_user_collection_name, &mut checks);
+    checks.done()?;
+    let ids = request.members.checked()?;
+    may_manage(&app, &caller, id.0).await?;
+    let mut outcomes = Vec::with_capacity(ids.len());
+    for member in ids {
+        let done = restore_one(&app, &caller, id.0, member, name.clone()).await;
+        outcomes.push(outcome(member, done)?);
+    }
+    Ok(Json(List::of(outcomes)))
+}
 
 /// `OrganizationUserBulkConfirmRequestModel`.
 #[derive(Debug, Deserialize)]
@@ -166,11 +191,7 @@ async fn confirm_each(
     }
     may_manage(app, caller, organization).await?;
     let mut checks = Checks::new();
-    let name = sealed_name(
-        "DefaultUserCollectionName",
-        request.default_user_collection_name,
-        &mut checks,
-    );
+    let name = own_name(request.default_user_collection_name, &mut checks);
     let mut keys = Vec::with_capacity(request.keys.len());
     for entry in request.keys {
         keys.push((entry.id, checks.sealed("Key", entry.key)));
@@ -205,6 +226,21 @@ async fn pending(caller: Caller, State(app): State<WriteApi>, id: PathId<Organiz
         }))
     });
     Ok(Json(List::of(found.collect())))
+}
+
+/// `POST /organizations/{id}/users/account-recovery-details`: of those of them whom the caller may recover.
+async fn recovery_details(
+    caller: Caller,
+    State(app): State<WriteApi>,
+    id: PathId<OrganizationId>,
+    Body(request): Body<BulkRequest>,
+) -> Answer<Json<List<Value>>> {
+    let ids: HashSet<_> = request.checked()?.into_iter().collect();
+    let by = app.standing(&caller, id.0, About::Role).await?;
+    if !by.may_recover_accounts() {
+        return Err(Problem::forbidden());
+    }
+    Ok(Json(List::of(app.read.recoverable(&caller, &by, &ids).await?)))
 }
 
 /// `POST /organizations/{id}/users/public-keys`: of those who wait to be confirmed.

@@ -5,28 +5,39 @@ use crate::{
     WriteApi,
     account::{
         check::Checks,
+        limit,
         secret::{Accept, SecretRequest, verification_failed},
     },
     organization::access::{MAX_NAMED, Selection, collections, role},
 };
-use axum::extract::State;
+use axum::{
+    Json,
+    extract::{Query, State},
+};
 use commands::{
     account::find,
     organization::member::{AcceptInvitation, EnrolInRecovery, Invitation, InviteMembers, invitation},
     ports::About,
 };
 use domain::{
-    id::{GroupId, MembershipId, OrganizationId, UserId},
-    organization::role::Permissions,
+    id::{GroupId, MembershipId, OrganizationId, PolicyId, UserId},
+    organization::{
+        membership::{Membership, Stage},
+        role::Permissions,
+    },
 };
+use projections::sync::shared;
+use read_api::{organization::wire, unavailable};
 use serde::Deserialize;
-use web::{Answer, Body, Caller, PathId, PathIds, Problem, Routes};
+use serde_json::Value;
+use web::{Answer, Anyone, Body, Caller, List, PathId, PathIds, Problem, Routes};
 
 /// The routes.
 pub(super) fn routes() -> Routes<WriteApi> {
     Routes::new()
         .post("/organizations/{id}/users/invite", invite)
         .post("/organizations/{id}/users/{member}/accept", accept)
+        .get("/organizations/{id}/policies/token", policies)
         .put("/organizations/{id}/users/{member}/reset-password-enrollment", enrol)
 }
 
@@ -86,6 +97,9 @@ async fn invite(
     if !by.may_manage_users() {
         return Err(Problem::forbidden());
     }
+    for email in &emails {
+        count_invitation(&app, caller.id, email).await?;
+    }
     let mut invitations = Vec::with_capacity(emails.len());
     for email in emails {
         let found = find(&app.executor, app.account.addresses.as_ref(), &email).await?;
@@ -107,6 +121,15 @@ async fn invite(
     };
     app.change_in(&caller, id.0, &command).await?;
     Ok(())
+}
+
+/// Counts a letter that invites somebody: whoever founds an organization could write to anybody by it.
+///
+/// # Errors
+/// 429 if they had too many.
+pub(super) async fn count_invitation(app: &WriteApi, by: UserId, email: &str) -> Answer<()> {
+    app.account.count(limit::INVITED_BY, by.to_string()).await?;
+    app.account.count(limit::INVITATION_TO, email).await
 }
 
 /// `OrganizationUserAcceptRequestModel`.
@@ -149,6 +172,44 @@ async fn accept(
     };
     app.change_in(&caller, ids.0, &command).await?;
     Ok(())
+}
+
+/// What proves an invitation, as clients ask what it will ask of them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InvitedQuery {
+    email: Option<String>,
+    token: Option<String>,
+    organization_user_id: Option<MembershipId>,
+}
+
+/// `GET /organizations/{id}/policies/token`: the policies that are on, for who holds an invitation and need not be anybody yet.
+async fn policies(
+    anyone: Anyone,
+    State(app): State<WriteApi>,
+    id: PathId<OrganizationId>,
+    Query(query): Query<InvitedQuery>,
+) -> Answer<Json<List<Value>>> {
+    app.account.count(limit::ASK_FROM, limit::from(anyone.ip)).await?;
+    let membership = query.organization_user_id.ok_or_else(Problem::not_found)?;
+    let token = query.token.unwrap_or_default();
+    let invited = invitation::invited(app.account.proofs.as_ref(), membership, &token, app.executor.now());
+    let state = app.executor.state::<Membership>(membership).await?;
+    let live = state.within(id.0).filter(|live| live.stage == Stage::Invited);
+    let address = app.account.addresses.id(&query.email.unwrap_or_default());
+    let theirs = live.is_some_and(|live| {
+        live.address == Some(address) && invited.is_some_and(|invited| invited.0 >= live.invited.0)
+    });
+    if !theirs {
+        return Err(Problem::not_found());
+    }
+    // nobody is told anything here that is not told to everybody who is invited
+    let pool = app.read.fresh(UserId(id.0.0)).await?;
+    let rows = shared::policies_of(pool, &[id.0]).await.map_err(unavailable)?;
+    let on = rows.iter().filter(|(_, row)| row.enabled);
+    Ok(Json(List::of(
+        on.map(|(id, row)| wire::policy(PolicyId(*id), row)).collect(),
+    )))
 }
 
 /// `OrganizationUserResetPasswordEnrollmentRequestModel`.

@@ -8,6 +8,7 @@ use domain::{
 use projections::sync::shared;
 use read_api::unavailable;
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 use web::Answer;
 
 /// Policies that the server itself holds members to.
@@ -74,6 +75,22 @@ pub(crate) async fn lacking(
     Ok(lacking)
 }
 
+/// Memberships of confirmed members who have no collection for their own items and are to have one where items are the organization's.
+pub(crate) async fn without_own(
+    app: &WriteApi,
+    asking: UserId,
+    organization: OrganizationId,
+) -> Answer<Vec<MembershipId>> {
+    let pool = app.read.fresh(asking).await?;
+    let collections = shared::collections_of(pool, organization).await.map_err(unavailable)?;
+    let have: HashSet<MembershipId> = collections.into_iter().filter_map(|(_, row)| row.default_of).collect();
+    let members = shared::members_of(pool, organization).await.map_err(unavailable)?;
+    let lacking = members
+        .into_iter()
+        .filter(|(id, row)| row.is_active() && !row.role.is_admin() && !have.contains(id));
+    Ok(lacking.map(|(id, _)| id).collect())
+}
+
 impl Rules {
     /// What forbids the person of a membership to be a member here; somebody without an account lacks nothing yet.
     pub async fn forbids_member(
@@ -86,6 +103,25 @@ impl Rules {
         let row = shared::membership(pool, membership).await.map_err(unavailable)?;
         match row.and_then(|row| Some((row.user?, row.role))) {
             Some((user, role)) => self.forbids(app, asking, user, role).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What forbids the person of a membership to be a member here as `role`.
+    pub async fn forbids_as(
+        &self,
+        app: &WriteApi,
+        asking: UserId,
+        membership: MembershipId,
+        role: Role,
+    ) -> Answer<Option<&'static str>> {
+        if role.is_admin() || !(self.two_factor || self.single_organization) {
+            return Ok(None);
+        }
+        let pool = app.read.fresh(asking).await?;
+        let row = shared::membership(pool, membership).await.map_err(unavailable)?;
+        match row.and_then(|row| row.user) {
+            Some(user) => self.forbids(app, asking, user, role).await,
             None => Ok(None),
         }
     }

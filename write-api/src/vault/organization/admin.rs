@@ -5,7 +5,10 @@ use crate::{WriteApi, vault::cipher::request::CipherRequest};
 use axum::{extract::State, response::Response};
 use commands::{
     ports::About,
-    vault::shared::{ChangeManyShared, CreateShared, Side, Wish},
+    vault::{
+        cipher::NewCipher,
+        shared::{ChangeManyShared, CreateShared, Side, Wish},
+    },
 };
 use domain::{
     id::{CipherId, CollectionId, OrganizationId},
@@ -86,14 +89,20 @@ async fn create_as_admin(
         cipher,
         by,
         collections,
-        new: sealed.new,
+        // filed by nobody: who looks after all items need not see it among their own
+        new: NewCipher {
+            folder: None,
+            favorite: false,
+            archived: None,
+            ..sealed.new
+        },
     };
     let done = app
         .executor
         .transact(&app.context_in(&caller, organization), &command)
         .await?;
     app.acknowledge_to_all(caller.id, done.position).await;
-    let live = done.value.live().ok_or_else(Problem::not_found)?;
+    let live = done.value.0.live().ok_or_else(Problem::not_found)?;
     Ok(mini(&CipherRow::of(cipher, live)))
 }
 
