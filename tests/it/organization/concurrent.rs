@@ -447,3 +447,31 @@ async fn an_organization_that_ends_amid_a_crowd_leaves_nothing() {
             .refused(404, "not found");
     }
 }
+
+/// Into an organization that wants its members for itself, and into another one, in the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_in_two_organizations_where_one_forbids_it_by_being_quick() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("alone-ann").await;
+    let organization = anns.found(&ann, "Alone").await;
+    let on = json!({"enabled": true, "data": null});
+    anns.put(&organization.path("policies/3"), &on).await.ok();
+    for round in 0..8 {
+        let (ben, bens) = server.member(&format!("alone-ben{round}")).await;
+        let membership = super::invite(&anns, &organization, &ben, 2, &[]).await;
+        super::accept(server, &bens, &organization, &ben, &membership).await;
+        let member = id(&membership);
+        let key = KeyPair::seal_for(&ben.pair.public_key(), &organization.key.to_bytes()).unwrap();
+        let path = organization.path(&format!("users/{member}/confirm"));
+        let (confirm, founding) = (json!({"key": key}), bens.founding(&ben, "Own"));
+        let (confirmed, founded) = tokio::join!(anns.post(&path, &confirm), bens.post("/api/organizations", &founding));
+        assert!(confirmed.status < 500 && founded.status < 500);
+        let active = bens.sync().await["profile"]["organizations"].as_array().unwrap().len();
+        assert!(
+            active <= 1,
+            "round {round}: confirmed {}, founded {}",
+            confirmed.status,
+            founded.status
+        );
+    }
+}

@@ -149,7 +149,13 @@ async fn confirm_one(
         own_collection: own_collection.filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
-    Ok(())
+    let row = shared::membership(app.read.fresh(caller.id).await?, membership)
+        .await
+        .map_err(unavailable)?;
+    match row.and_then(|row| row.user) {
+        Some(user) => rules::hold_to_one(app, caller, user).await,
+        None => Ok(()),
+    }
 }
 
 /// `OrganizationUserUpdateRequestModel`.
@@ -359,7 +365,13 @@ async fn restore_one(
         own_collection: own_collection.filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
-    Ok(())
+    let row = shared::membership(app.read.fresh(caller.id).await?, membership)
+        .await
+        .map_err(unavailable)?;
+    match row.and_then(|row| row.user) {
+        Some(user) => rules::hold_to_one(app, caller, user).await,
+        None => Ok(()),
+    }
 }
 
 /// `OrganizationUserRestoreRequest`.

@@ -6,7 +6,7 @@ use crate::{
         check::Checks,
         secret::{Accept, SecretRequest, verification_failed},
     },
-    organization::member::rules::Rules,
+    organization::member::rules::{self, Rules},
 };
 use axum::{Json, extract::State};
 use commands::{
@@ -149,6 +149,7 @@ async fn found(caller: Caller, State(app): State<WriteApi>, Body(request): Body<
         }),
     };
     app.change_in(&caller, id, &command).await?;
+    rules::hold_to_one(&app, &caller, caller.id).await?;
     shown(&app, &caller, id).await
 }
 

@@ -1,6 +1,7 @@
 //! What policies that are on ask of members.
 
 use crate::WriteApi;
+use commands::organization::policy::HoldToPolicy;
 use domain::{
     id::{MembershipId, OrganizationId, UserId},
     organization::{policy::Enforced, role::Role},
@@ -9,7 +10,7 @@ use projections::sync::shared;
 use read_api::unavailable;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
-use web::Answer;
+use web::{Answer, Caller};
 
 /// Policies that the server itself holds members to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -89,6 +90,37 @@ pub(crate) async fn without_own(
         .into_iter()
         .filter(|(id, row)| row.is_active() && !row.role.is_admin() && !have.contains(id));
     Ok(lacking.map(|(id, _)| id).collect())
+}
+
+/// Holds somebody who just came into an organization to those rules of others, or of this one, that nobody may be elsewhere as well. They were
+/// looked at before; who comes into two organizations in one moment was in neither then.
+pub(crate) async fn hold_to_one(app: &WriteApi, caller: &Caller, user: UserId) -> Answer<()> {
+    let pool = app.read.fresh(caller.id).await?;
+    let all = shared::memberships_of(pool, user).await.map_err(unavailable)?;
+    let live: Vec<_> = all.iter().filter(|(_, row, _)| row.view.revoked.is_none()).collect();
+    if live.len() < 2 {
+        return Ok(());
+    }
+    let bound: Vec<_> = live.iter().filter(|(_, row, _)| !row.role.is_admin()).collect();
+    let organizations: Vec<_> = bound.iter().map(|(_, row, _)| row.organization).collect();
+    let policies = shared::policies_of(pool, &organizations).await.map_err(unavailable)?;
+    let strict = |organization: OrganizationId| {
+        policies.iter().any(|(_, policy)| {
+            policy.organization == organization && policy.kind == Enforced::SingleOrganization as i16 && policy.enabled
+        })
+    };
+    for (membership, row, _) in bound {
+        if strict(row.organization) {
+            let hold = HoldToPolicy {
+                by: None,
+                organization: row.organization,
+                kind: Enforced::SingleOrganization as u8,
+                lacking: vec![*membership],
+            };
+            app.change_in(caller, row.organization, &hold).await?;
+        }
+    }
+    Ok(())
 }
 
 impl Rules {
