@@ -59,11 +59,15 @@ pub enum ActivityEvent {
         /// When the first of them was.
         at: Timestamp,
     },
-    /// The audit log of the account was exported.
+    /// The audit log of the account was exported, or is about to be.
     #[serde(rename = "AuditLogExported")]
     AuditLogExported {
-        /// How many records.
-        records: u64,
+        /// How many records: older programs said it afterwards.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        records: Option<u64>,
+        /// What was asked for: ids and dates as JSON; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<serde_json::Value>,
         /// When.
         at: Timestamp,
     },

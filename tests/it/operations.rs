@@ -147,6 +147,68 @@ async fn an_address_is_changed_with_the_code_that_was_mailed_to_the_new_one() {
     letter(server, &account.email, "changed").await;
 }
 
+/// What gathered in a file goes on there; nothing of it is lost, and that it was taken is noted whatever becomes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_noted_before_it_begins_and_gone_on_with_behind_what_is_there() {
+    let server = Server::shared().await;
+    let (account, client) = server.member("exported").await;
+    client.create(&account, Kind::Login, "one").await;
+    let export = async |more: &[&str]| {
+        let arguments = [&["audit", "export", "--user", account.email.as_str()], more].concat();
+        server.run(&arguments).await
+    };
+    let file = |name: &str| server.data_path().join(format!("{name}-{}", uuid::Uuid::new_v4()));
+    for form in ["jsonl", "csv", "ocsf"] {
+        let (whole, part) = (file("whole"), file("part"));
+        let [whole, part] = [&whole, &part].map(|path| path.to_str().unwrap());
+        let (code, text) = export(&["--type", "1000", "--type", "1100", "--format", form, "-o", whole]).await;
+        assert_eq!(code, Some(0), "{text}");
+        let (code, text) = export(&["--type", "1000", "--format", form, "-o", part]).await;
+        assert_eq!(code, Some(0), "{text}");
+        let cursor = {
+            let records = exported(server, &account).await;
+            let login = of_name(&records, "UserLoggedIn");
+            login.last().unwrap()["cursor"].as_str().unwrap().to_owned()
+        };
+        let rest = [
+            "--type",
+            "1100",
+            "--format",
+            form,
+            "--after",
+            cursor.as_str(),
+            "-o",
+            part,
+        ];
+        let (code, text) = export(&rest).await;
+        assert_eq!(code, Some(0), "{text}");
+        let [whole, both] = [whole, part].map(|path| std::fs::read_to_string(path).unwrap());
+        assert!(!both.is_empty());
+        assert_eq!(both, whole, "{form}");
+        // what stops amid a record is not gone on with
+        std::fs::write(part, both.trim_end()).unwrap();
+        let (code, text) = export(&rest).await;
+        assert_eq!(code, Some(1));
+        assert!(text.contains("ends amid a record"), "{text}");
+        assert_eq!(std::fs::read_to_string(part).unwrap(), both.trim_end());
+    }
+    let sealed = file("sealed");
+    std::fs::write(&sealed, "something\n").unwrap();
+    let (code, text) = export(&["--proof", "--after", "1.0", "-o", sealed.to_str().unwrap()]).await;
+    assert_eq!(code, Some(1));
+    assert!(text.contains("sealed as a whole"), "{text}");
+
+    // one that cannot be written has been noted all the same, and says what of
+    let noted = of_name(&exported(server, &account).await, "AuditLogExported").len();
+    let (code, _) = export(&["--format", "csv", "--type", "1000", "-o", "/dev/full"]).await;
+    assert_eq!(code, Some(1));
+    let records = exported(server, &account).await;
+    let exports = of_name(&records, "AuditLogExported");
+    assert_eq!(exports.len(), noted + 2, "that one, and the one that counted them");
+    let asked = &exports[exports.len() - 1]["detail"]["asked"];
+    assert_eq!(asked, &json!({"format": "csv", "types": [1000]}));
+}
+
 /// Which generations of `sync` there are: number and state.
 async fn generations(server: &Server) -> Vec<(i64, String)> {
     let (code, text) = server.run(&["projections", "status", "--json"]).await;

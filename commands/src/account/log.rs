@@ -14,8 +14,8 @@ use domain::{
 pub struct RecordAuditExport {
     /// Whose log.
     pub user: UserId,
-    /// How many records.
-    pub records: u64,
+    /// What of it.
+    pub asked: serde_json::Value,
 }
 
 impl Transaction for RecordAuditExport {
@@ -24,7 +24,8 @@ impl Transaction for RecordAuditExport {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
         let exported = ActivityEvent::AuditLogExported {
-            records: self.records,
+            records: None,
+            asked: Some(self.asked.clone()),
             at: unit.now(),
         };
         unit.record::<Activity>(self.user, &exported);

@@ -340,6 +340,7 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
             let kind = if *reason == Refusal::SecondFactor { 1006 } else { 1005 };
             (Some(kind), json!({ "reason": reason, "count": count }))
         }
+        ActivityEvent::AuditLogExported { asked: Some(asked), .. } => (None, json!({ "asked": asked })),
         ActivityEvent::AuditLogExported { records, .. } => (None, json!({ "records": records })),
         ActivityEvent::AuditLogRead {
             organization, asked, ..

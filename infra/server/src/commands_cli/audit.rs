@@ -39,10 +39,10 @@ use projections::{
     generation,
 };
 use read_api::history;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs::File,
-    io::{BufWriter, Write},
+    io::{BufWriter, Read, Seek, SeekFrom, Write},
     sync::Arc,
     time::Duration,
 };
@@ -98,33 +98,103 @@ async fn export(opened: &Opened, export: &AuditExport) -> Result<()> {
         filter: filter(export)?,
         after: export.after.as_deref().map(str::parse).transpose().context("--after")?,
     };
-    caught_up(opened).await?;
-    let out: Box<dyn Write> = match &export.output {
-        Some(path) => Box::new(File::create(path).with_context(|| path.display().to_string())?),
-        None => Box::new(std::io::stdout().lock()),
-    };
+    let until = caught_up(opened).await?;
+    let Output { out, holds } = Output::of(export)?;
+    // first, so that nobody has any of it unnoticed, whatever becomes of the rest
+    note(&executor, log, asked(export)).await?;
     let out = BufWriter::new(out);
     let records = if export.proof {
         proof::write(opened, chosen, export, out).await?
     } else {
-        write(opened, &chosen, export.format, out).await?
+        let writer = Writer::new(export.format, out, holds);
+        write(opened, &chosen, until, writer).await?
     };
-    // reading the log is itself told by the log
+    tracing::info!(records, "exported");
+    Ok(())
+}
+
+/// Where records go.
+struct Output {
+    out: Box<dyn Write>,
+    /// Whether there are records already.
+    holds: bool,
+}
+
+impl Output {
+    /// A file that is gone on with keeps what stands in it; else it is made anew.
+    fn of(export: &AuditExport) -> Result<Self> {
+        let Some(path) = &export.output else {
+            let out = Box::new(std::io::stdout().lock());
+            return Ok(Self { out, holds: false });
+        };
+        let name = || path.display().to_string();
+        if export.after.is_none() {
+            let out = Box::new(File::create(path).with_context(name)?);
+            return Ok(Self { out, holds: false });
+        }
+        let mut options = File::options();
+        let mut file = options
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .with_context(name)?;
+        let holds = file.metadata().with_context(name)?.len() > 0;
+        if holds && export.proof {
+            bail!(
+                "{} is there already, and proofs are sealed as a whole: write what follows into another file",
+                name()
+            );
+        }
+        if holds {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1)).with_context(name)?;
+            file.read_exact(&mut last).with_context(name)?;
+            if last != *b"\n" {
+                bail!(
+                    "{} ends amid a record: take out that one, and go on behind the cursor of the one before it",
+                    name()
+                );
+            }
+        }
+        let out = Box::new(file);
+        Ok(Self { out, holds })
+    }
+}
+
+/// What is asked for, as the note says it.
+fn asked(export: &AuditExport) -> Value {
+    let said = [
+        ("format", Some(json!(export.format.name()))),
+        ("from", export.from.as_ref().map(|from| json!(from))),
+        ("to", export.to.as_ref().map(|to| json!(to))),
+        ("types", (!export.kinds.is_empty()).then(|| json!(export.kinds))),
+        ("actingUserId", export.actor.map(|actor| json!(actor))),
+        ("object", export.object.as_ref().map(|object| json!(object))),
+        ("after", export.after.as_ref().map(|after| json!(after))),
+        ("proof", export.proof.then(|| json!(true))),
+    ];
+    let said = said
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(said.collect())
+}
+
+/// Reading the log is itself told by the log.
+async fn note(executor: &Executor, log: Log, asked: Value) -> Result<()> {
     let context = Context::system(RandomIds.new_id(), None);
     match log {
         Log::All(user) | Log::Person(user) => {
-            let told = RecordAuditExport { user, records };
-            executor.transact(&context, &told).await?;
+            executor.transact(&context, &RecordAuditExport { user, asked }).await?;
         }
         Log::Organization(organization) => {
             let told = RecordAuditLook {
                 log: Owner::Organization(organization),
-                asked: json!({ "exported": records }),
+                asked: json!({ "exported": asked }),
             };
             executor.transact(&context, &told).await?;
         }
     }
-    tracing::info!(records, "exported");
     Ok(())
 }
 
@@ -243,31 +313,31 @@ fn moment(text: &str) -> Result<Timestamp> {
     Timestamp::parse(&whole).with_context(|| format!("{text} is no date: write 2026-11-01 or 2026-11-01T00:00:00Z"))
 }
 
-/// Waits until the log has reached the head, so that nothing that happened before is missing.
-async fn caught_up(opened: &Opened) -> Result<()> {
+/// Waits until the log has reached the head, so that nothing that happened before is missing. The head.
+async fn caught_up(opened: &Opened) -> Result<Position> {
     let head = opened.stores.store().head().await?;
     for _ in 0..600 {
         let generations = generation::all(&opened.stores.pool).await?;
         let live = generations.iter().find(|g| g.projector == "audit" && g.state == "live");
         if live.is_some_and(|live| live.position >= head) || head == Position::START {
-            return Ok(());
+            return Ok(head);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     bail!("the audit log is behind: is `annalock run` running?")
 }
 
-async fn write(opened: &Opened, chosen: &Chosen, format: Format, out: impl Write) -> Result<u64> {
-    let mut writer = Writer::new(format, out);
+/// Writes what lies at or before `until`: the note of this very export does not.
+async fn write<W: Write>(opened: &Opened, chosen: &Chosen, until: Position, mut writer: Writer<W>) -> Result<u64> {
     let (mut after, mut count) = (chosen.after, 0_u64);
     loop {
         let page = chosen.page(opened, after).await?;
-        for (cursor, record) in &page {
+        for (cursor, record) in page.iter().take_while(|(cursor, _)| cursor.position <= until) {
             writer.put(*cursor, record)?;
+            count += 1;
         }
-        count += page.len() as u64;
         match page.last() {
-            Some((last, _)) if page.len() as i64 == PAGE => {
+            Some((last, _)) if page.len() as i64 == PAGE && last.position <= until => {
                 writer.flush()?;
                 tracing::info!(records = count, cursor = %last, "exporting");
                 after = Some(*last);

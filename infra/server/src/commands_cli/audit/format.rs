@@ -1,10 +1,12 @@
 //! Records of the audit log in the forms other programs read.
 
+mod cef;
+mod ocsf;
+
 use anyhow::Result;
 use domain::time::Timestamp;
 use projections::audit::{read::Cursor, record::AuditRecord};
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::io::Write;
 
 /// What a file consists of.
@@ -21,10 +23,17 @@ pub enum Format {
     Ocsf,
 }
 
-/// Version of the schema of [`Format::Ocsf`].
-const OCSF: &str = "1.3.0";
-/// Syslog: facility 13 (log audit), severity 6 (informational).
-const PRIORITY: u8 = 13 * 8 + 6;
+impl Format {
+    /// As the command line names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Cef => "cef",
+            Self::Ocsf => "ocsf",
+        }
+    }
+}
 
 /// A record as JSON lines have it.
 #[derive(Serialize)]
@@ -43,12 +52,13 @@ pub struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    pub fn new(format: Format, out: W) -> Self {
+    /// `begun`: there are records before these.
+    pub fn new(format: Format, out: W, begun: bool) -> Self {
         Self {
             format,
             out,
             rows: csv::Writer::from_writer(Vec::new()),
-            begun: false,
+            begun,
         }
     }
 
@@ -58,8 +68,8 @@ impl<W: Write> Writer<W> {
                 let cursor = cursor.to_string();
                 serde_json::to_writer(&mut self.out, &Placed { cursor, record })?;
             }
-            Format::Ocsf => serde_json::to_writer(&mut self.out, &ocsf(cursor, record))?,
-            Format::Cef => self.out.write_all(cef(cursor, record).as_bytes())?,
+            Format::Ocsf => serde_json::to_writer(&mut self.out, &ocsf::object(cursor, record))?,
+            Format::Cef => self.out.write_all(cef::message(cursor, record).as_bytes())?,
             Format::Csv => return self.row(cursor, record),
         }
         Ok(self.out.write_all(b"\n")?)
@@ -161,139 +171,23 @@ fn recorded(record: &AuditRecord) -> Timestamp {
     Timestamp(record.recorded_at_micros.div_euclid(1_000))
 }
 
-/// Whether somebody was refused.
+/// Whether somebody was refused, or what was looked at was not as it must be.
 fn is_refusal(record: &AuditRecord) -> bool {
-    matches!(record.kind, Some(1005 | 1006))
-}
-
-fn header(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('|', "\\|")
-        .replace(['\r', '\n'], " ")
-}
-
-fn extension(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('=', "\\=")
-        .replace('\r', "\\r")
-        .replace('\n', "\\n")
-}
-
-/// `<110>1 TIME - annalock - - - CEF:0|Annalock|Annalock|VERSION|TYPE|NAME|SEVERITY|…`.
-fn cef(cursor: Cursor, record: &AuditRecord) -> String {
-    let severity = if is_refusal(record) { 5 } else { 3 };
-    let kind = record
-        .kind
-        .map_or_else(|| record.name.to_string(), |kind| kind.to_string());
-    let mut line = format!(
-        "<{PRIORITY}>1 {} - annalock - - - CEF:0|Annalock|Annalock|{}|{}|{}|{severity}|",
-        recorded(record).iso(),
-        header(env!("CARGO_PKG_VERSION")),
-        header(&kind),
-        header(&record.name),
-    );
-    let outcome = if is_refusal(record) { "failure" } else { "success" };
-    let object = format!("{}-{}", record.category, record.stream);
-    let fields: [(&str, Option<String>); 15] = [
-        ("rt", Some(recorded(record).0.to_string())),
-        ("externalId", Some(cursor.to_string())),
-        ("suser", Some(record.actor.clone())),
-        ("suid", record.acting_user.map(|id| id.to_string())),
-        ("duid", record.user.map(|id| id.to_string())),
-        ("src", record.ip.clone()),
-        ("requestClientApplication", record.client.clone()),
-        ("outcome", Some(outcome.to_owned())),
-        ("cat", Some(record.category.to_string())),
-        ("cs1Label", Some("organizationId".to_owned())),
-        ("cs1", record.organization.map(|id| id.to_string())),
-        ("cs2Label", Some("object".to_owned())),
-        ("cs2", Some(object)),
-        ("cs3Label", Some("detail".to_owned())),
-        ("cs3", Some(record.detail.to_string())),
-    ];
-    let fields: Vec<String> = fields
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}={}", extension(&value?))))
-        .collect();
-    line.push_str(&fields.join(" "));
-    line
-}
-
-/// Class and activity: logins are Authentication (3002), what happens to an account is Account Change (3001), memberships are User
-/// Access Management (3005), groups Group Management (3006), the rest Entity Management (3004).
-fn class(record: &AuditRecord) -> (u32, u32) {
-    const CREATE: u32 = 1;
-    const UPDATE: u32 = 3;
-    const DELETE: u32 = 4;
-    const OTHER: u32 = 99;
-    match record.kind {
-        Some(1000 | 1005 | 1006) => (3002, 1),
-        Some(1001) => (3001, 3),
-        Some(1000..=1099) => (3001, OTHER),
-        Some(1400) => (3006, 6),
-        Some(1402) => (3006, 5),
-        Some(1401 | 1504) => (3006, OTHER),
-        Some(1500 | 1501 | 1512) => (3005, 1),
-        Some(1503 | 1511 | 1516 | 1518 | 1520 | 1521) => (3005, 2),
-        Some(1500..=1599) => (3005, OTHER),
-        Some(1100 | 1300) => (3004, CREATE),
-        Some(1102 | 1302 | 1115 | 1601) => (3004, DELETE),
-        Some(1107..=1114 | 1117..=1132) => (3004, 2),
-        Some(_) => (3004, UPDATE),
-        None => (3004, OTHER),
-    }
-}
-
-fn ocsf(cursor: Cursor, record: &AuditRecord) -> Value {
-    let (class, activity) = class(record);
-    let status = if is_refusal(record) { 2 } else { 1 };
-    json!({
-        "category_uid": 3,
-        "class_uid": class,
-        "activity_id": activity,
-        "type_uid": class * 100 + activity,
-        "severity_id": 1,
-        "status_id": status,
-        "time": recorded(record).0,
-        "message": record.name,
-        "metadata": {
-            "version": OCSF,
-            "product": { "name": "Annalock", "vendor_name": "Annalock", "version": env!("CARGO_PKG_VERSION") },
-            "uid": record.event,
-            "correlation_uid": record.correlation,
-            "event_code": record.kind.map(|kind| kind.to_string()),
-        },
-        "actor": {
-            "user": { "uid": record.acting_user, "name": record.actor },
-            "app_name": record.client,
-        },
-        "user": { "uid": record.user },
-        "entity": { "type": record.category, "uid": record.stream },
-        "src_endpoint": { "ip": record.ip },
-        "unmapped": {
-            "cursor": cursor.to_string(),
-            "organizationId": record.organization,
-            "cipherId": record.cipher,
-            "collectionId": record.collection,
-            "groupId": record.group,
-            "policyId": record.policy,
-            "organizationUserId": record.membership,
-            "deviceId": record.device,
-            "deviceType": record.device_type,
-            "clientVersion": record.client_version,
-            "origin": record.origin,
-            "detail": record.detail,
-        },
-    })
+    matches!(record.kind, Some(1005 | 1006 | 2003)) || record.name == "AccessRefused"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{event::Position, id::UserId};
+    use domain::{
+        event::Position,
+        id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
+    };
+    use serde_json::{Value, json};
     use uuid::Uuid;
 
-    fn record() -> AuditRecord {
+    /// A refused login.
+    pub(super) fn record() -> AuditRecord {
         AuditRecord {
             position: Position(7),
             kind: Some(1005),
@@ -325,13 +219,54 @@ mod tests {
         }
     }
 
-    const AT: Cursor = Cursor {
+    /// A record that says everything.
+    pub(super) fn full() -> AuditRecord {
+        let id = Uuid::from_u128;
+        AuditRecord {
+            kind: Some(1502),
+            name: "MemberRoleChanged".into(),
+            actor: "system".to_owned(),
+            acting_user: Some(UserId(id(21))),
+            organization: Some(OrganizationId(id(22))),
+            user: Some(UserId(id(23))),
+            cipher: Some(CipherId(id(24))),
+            folder: Some(FolderId(id(25))),
+            collection: Some(CollectionId(id(26))),
+            group: Some(GroupId(id(27))),
+            policy: Some(PolicyId(id(28))),
+            membership: Some(MembershipId(id(29))),
+            system_user: Some(77),
+            device: Some(DeviceId(id(30))),
+            device_type: Some(88),
+            client: Some("web".to_owned()),
+            client_version: Some("2026.8.0".to_owned()),
+            origin: "client".into(),
+            category: "membership".into(),
+            stream: id(31),
+            event: id(32),
+            correlation: id(33),
+            ..record()
+        }
+    }
+
+    /// What of [`full`] every form must have: what it is called in JSON lines, but for times and the place.
+    pub(super) fn said() -> Vec<(String, String)> {
+        let Value::Object(members) = serde_json::to_value(full()).unwrap() else {
+            panic!("a record is an object")
+        };
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let left_out = ["position", "at", "recordedAtMicros", "detail"];
+        let members = members.into_iter().filter(|(name, _)| !left_out.contains(&&**name));
+        members.map(|(name, value)| (name, text(value))).collect()
+    }
+
+    pub(super) const AT: Cursor = Cursor {
         position: Position(7),
         ordinal: 0,
     };
 
-    fn written(format: Format) -> String {
-        let mut writer = Writer::new(format, Vec::new());
+    pub(super) fn written(format: Format) -> String {
+        let mut writer = Writer::new(format, Vec::new(), false);
         writer.put(AT, &record()).unwrap();
         writer.put(AT, &record()).unwrap();
         String::from_utf8(writer.out).unwrap()
@@ -350,36 +285,22 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_one_line_and_nothing_in_it_ends_a_field() {
-        let text = written(Format::Cef);
-        assert_eq!(text.lines().count(), 2);
-        let line = text.lines().next().unwrap();
-        let start = "<110>1 2026-11-22T15:34:40.456Z - annalock - - - CEF:0|Annalock|Annalock|";
-        assert!(line.starts_with(start), "{line}");
-        assert!(
-            line.contains("|1005|UserLoginRefused|5|rt=1795361680456 externalId=7.0 "),
-            "{line}"
-        );
-        assert!(
-            line.contains(r#"requestClientApplication=\=cmd|'x'\n"y" outcome=failure"#),
-            "{line}"
-        );
-        assert!(line.ends_with(r#"cs3={"a\=b":"c\\\\d","reason":"secret"}"#), "{line}");
+    fn rows_say_everything_and_what_is_gone_on_with_has_no_second_header() {
+        let mut writer = Writer::new(Format::Csv, Vec::new(), true);
+        writer.put(AT, &full()).unwrap();
+        let text = String::from_utf8(writer.out).unwrap();
+        assert!(text.starts_with("7.0,1502,"), "{text}");
+        for (name, value) in said() {
+            assert!(text.contains(&value), "{name} is not in {text}");
+        }
     }
 
     #[test]
-    fn an_object_names_its_class_and_what_came_of_it() {
-        let text = written(Format::Ocsf);
-        let value: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-        assert_eq!(
-            (&value["class_uid"], &value["type_uid"]),
-            (&json!(3002), &json!(300_201))
-        );
-        assert_eq!(
-            (&value["status_id"], &value["time"]),
-            (&json!(2), &json!(1_795_361_680_456_i64))
-        );
-        assert_eq!(value["unmapped"]["cursor"], "7.0");
+    fn a_form_is_called_what_the_command_line_calls_it() {
+        use clap::ValueEnum;
+        for format in Format::value_variants() {
+            assert_eq!(format.to_possible_value().unwrap().get_name(), format.name());
+        }
     }
 
     #[test]
