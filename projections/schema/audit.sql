@@ -34,5 +34,13 @@ create table audit_record (
     correlation uuid not null,
     -- JSON: what more there is to say, never contents
     detail text not null,
+    -- whose membership it is about, from when that is known
+    member_user_id uuid,
     primary key (position, ordinal)
+);
+
+-- Whose memberships are; one that is over stays.
+create table audit_member (
+    membership_id uuid primary key,
+    user_id uuid not null
 );

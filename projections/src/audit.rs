@@ -1,5 +1,6 @@
 //! The audit log: the same events, read another way.
 
+mod member;
 mod organization;
 pub mod read;
 pub mod record;
@@ -8,12 +9,18 @@ use crate::{
     ahead::{Ahead, Reading},
     feed::Subscription,
     projector::{Changes, Projector, ProjectorError},
+    rows::Rows,
     table::{Kind, Line, Shape},
-    work::{self, Work},
+    work::{self, Touch, Work},
 };
 use async_trait::async_trait;
-use domain::event::{DecodeError, Position, Recorded, StoredEvent};
-use record::AuditRecord;
+use domain::{
+    event::{Aggregate, DecodeError, Position, Recorded, StoredEvent},
+    id::UserId,
+    organization::{group::GroupPlace, membership::Membership},
+};
+use member::Members;
+use record::{AuditRecord, Told};
 use sqlx::PgConnection;
 use std::sync::Arc;
 
@@ -28,11 +35,11 @@ impl Projector for AuditProjector {
     }
 
     fn version(&self) -> i32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {
-        &[("audit_record", "position, ordinal")]
+        &[("audit_record", "position, ordinal"), ("audit_member", "membership_id")]
     }
 
     fn schema(&self) -> &'static str {
@@ -62,40 +69,70 @@ impl Projector for AuditProjector {
 
 /// Records that are not written yet; a record is never changed. The ordinal counts those of one event: the first is that of the
 /// person, if it stands in their log.
-struct Records(Vec<(i16, AuditRecord)>);
+struct Records {
+    new: Vec<Fresh>,
+    members: Rows<Members>,
+}
+
+/// A record, and whose membership it is about, if that is known by then.
+struct Fresh {
+    ordinal: i16,
+    record: AuditRecord,
+    member: Option<UserId>,
+}
 
 impl Work for Records {
-    type Event = Vec<AuditRecord>;
+    type Event = Told;
 
-    fn new(_empty: bool) -> Self {
-        Self(Vec::new())
+    fn new(empty: bool) -> Self {
+        Self {
+            new: Vec::new(),
+            members: Rows::new(empty),
+        }
     }
 
-    fn decode(stored: &StoredEvent) -> Result<Option<Vec<AuditRecord>>, DecodeError> {
-        record::records(stored).map(Some)
+    fn decode(stored: &StoredEvent) -> Result<Option<Told>, DecodeError> {
+        record::told(stored).map(Some)
     }
 
-    async fn take(
-        &mut self,
-        _connection: &mut PgConnection,
-        events: Vec<Recorded<Vec<AuditRecord>>>,
-    ) -> Result<(), ProjectorError> {
-        for recorded in events {
-            self.0.extend((0..).zip(recorded.event));
+    async fn take(&mut self, connection: &mut PgConnection, events: Vec<Recorded<Told>>) -> Result<(), ProjectorError> {
+        work::load(&mut self.members, connection, &events, |recorded| {
+            let first = recorded.event.records.first()?;
+            match &*first.category {
+                Membership::CATEGORY => Some(Touch::Stream),
+                GroupPlace::CATEGORY => first.membership.map(|id| Touch::Other(id.0)),
+                _ => None,
+            }
+        })
+        .await?;
+        for Recorded { stream_id, event, .. } in events {
+            let Some(first) = event.records.first() else { continue };
+            if first.category == Membership::CATEGORY && event.member.is_some() {
+                self.members.evolve(stream_id, |_| event.member);
+            }
+            let known = first.membership.and_then(|id| self.members.get(id.0).copied());
+            let member = event.member.or(known);
+            let numbered = (0..).zip(event.records);
+            self.new.extend(numbered.map(|(ordinal, record)| Fresh {
+                ordinal,
+                record,
+                member,
+            }));
         }
         Ok(())
     }
 
     async fn save(&mut self, connection: &mut PgConnection) -> Result<Changes, ProjectorError> {
-        let records = std::mem::take(&mut self.0);
-        if !records.is_empty() {
-            SHAPE.insert(connection, &records, write).await?;
+        let new = std::mem::take(&mut self.new);
+        if !new.is_empty() {
+            SHAPE.insert(connection, &new, write).await?;
         }
+        self.members.save(connection).await?;
         Ok(Changes::default())
     }
 
     fn loaded(&self) -> usize {
-        0
+        self.members.loaded()
     }
 }
 
@@ -130,11 +167,13 @@ const SHAPE: Shape = Shape {
         ("event_id", Kind::Uuid),
         ("correlation", Kind::Uuid),
         ("detail", Kind::Text),
+        ("member_user_id", Kind::Uuid),
     ],
 };
 
-fn write((ordinal, record): &(i16, AuditRecord), line: &mut Line) {
-    line.put(record.position.0 as i64).put(*ordinal);
+fn write(fresh: &Fresh, line: &mut Line) {
+    let record = &fresh.record;
+    line.put(record.position.0 as i64).put(fresh.ordinal);
     line.put(record.kind).put(&*record.name).put(record.at.0);
     line.put(record.recorded_at_micros).put(&*record.actor);
     line.put(record.acting_user.map(|id| id.0))
@@ -152,5 +191,5 @@ fn write((ordinal, record): &(i16, AuditRecord), line: &mut Line) {
     line.put(record.ip.as_deref()).put(&*record.origin);
     line.put(&*record.category).put(record.stream);
     line.put(record.event).put(record.correlation);
-    line.put(&*record.detail.to_string());
+    line.put(&*record.detail.to_string()).put(fresh.member.map(|id| id.0));
 }

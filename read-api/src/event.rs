@@ -126,15 +126,6 @@ impl ReadApi {
         let more = found.len() as i64 > PAGE;
         found.truncate(PAGE as usize);
         let next = found.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
-        // an event of a membership names it; whose it is, the read models know
-        let of = |record: &AuditRecord| record.membership.filter(|_| record.user.is_none());
-        let unnamed: Vec<_> = found.iter().filter_map(|(_, record)| of(record)).collect();
-        if !unnamed.is_empty() {
-            let users = shared::users_of(pool, &unnamed).await.map_err(unavailable)?;
-            for (_, record) in &mut found {
-                record.user = record.user.or_else(|| users.get(&record.membership?).copied());
-            }
-        }
         Ok(List::page(
             found.into_iter().map(|(_, record)| render(record)).collect(),
             next,

@@ -143,9 +143,15 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
         }
         _ => None,
     };
+    let member = match event {
+        E::Founded { user, .. } | E::Accepted { user, .. } | E::JoinedByLink { user, .. } => Some(*user),
+        E::Ended { user, .. } => *user,
+        _ => None,
+    };
     Said {
         organization,
         membership: Some(MembershipId(id)),
+        member,
         ..said(kind, event, ("organizationUserId", id), detail)
     }
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// Columns in the order [`read`] takes them.
 const COLUMNS: &str = "position, type, name, at, recorded_at, actor, acting_user_id, organization_id, user_id, cipher_id, folder_id,
      collection_id, group_id, policy_id, membership_id, system_user, device_id, device_type, client, client_version, ip, origin,
-     category, stream_id, event_id, correlation, detail, ordinal";
+     category, stream_id, event_id, correlation, detail, ordinal, member_user_id";
 
 /// Whose log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,11 +287,11 @@ fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
         text => serde_json::from_str(text).map_err(|e| sqlx::Error::Decode(e.into()))?,
     };
     let (kind, organization): (Option<i32>, _) = (row.try_get(1)?, id(7)?.map(OrganizationId));
-    // the column finds what somebody did too; in an organization's log it is about whom the event names
+    // the column finds what somebody did too; in an organization's log it is about whose membership it is
     let of_user = organization.is_none() || kind.is_some_and(|kind| OF_USERS.contains(&kind));
     let user = match of_user {
         true => id(8)?,
-        false => detail["memberUserId"].as_str().and_then(|id| id.parse().ok()),
+        false => id(28)?,
     };
     let record = AuditRecord {
         position,

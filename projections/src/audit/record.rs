@@ -125,6 +125,8 @@ pub(super) struct Said {
     pub group: Option<GroupId>,
     pub policy: Option<PolicyId>,
     pub membership: Option<MembershipId>,
+    /// Whose membership it is, where the event says it.
+    pub member: Option<UserId>,
     pub detail: Value,
 }
 
@@ -142,9 +144,19 @@ impl Said {
             group: None,
             policy: None,
             membership: None,
+            member: None,
             detail: json!({}),
         }
     }
+}
+
+/// What an event tells.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Its records; none for a category without any.
+    pub records: Vec<AuditRecord>,
+    /// Whose membership they are about, where the event says it.
+    pub member: Option<UserId>,
 }
 
 /// The records of an event, personal data opened. None for a category without any.
@@ -152,6 +164,11 @@ impl Said {
 /// # Errors
 /// [`DecodeError`] if the event or its metadata cannot be read.
 pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
+    told(stored).map(|told| told.records)
+}
+
+/// The same, and what must be known beside.
+pub(super) fn told(stored: &StoredEvent) -> Result<Told, DecodeError> {
     fn decode<A: Aggregate>(stored: &StoredEvent) -> Result<A::Event, DecodeError> {
         A::Event::decode(&stored.type_name, stored.schema, &stored.data)
     }
@@ -173,9 +190,9 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
         Policy::CATEGORY => organization::policy(id, &decode::<Policy>(stored)?),
         EmailAddress::CATEGORY => match address(&decode::<EmailAddress>(stored)?) {
             Some(said) => said,
-            None => return Ok(vec![]),
+            None => return Ok(Told::default()),
         },
-        _ => return Ok(vec![]),
+        _ => return Ok(Told::default()),
     };
     let meta: Meta = serde_json::from_slice(&stored.meta).map_err(|e| DecodeError::Malformed {
         type_name: stored.type_name.to_string(),
@@ -228,7 +245,10 @@ pub fn records(stored: &StoredEvent) -> Result<Vec<AuditRecord>, DecodeError> {
             ..first.clone()
         })
     };
-    Ok(logs.into_iter().flat_map(of).collect())
+    Ok(Told {
+        records: logs.into_iter().flat_map(of).collect(),
+        member: said.member,
+    })
 }
 
 /// Logins that were refused. The catalogue takes them for acts of the person; nobody proved to be them.

@@ -23,7 +23,6 @@ use domain::{
 };
 use futures::{Stream, TryStreamExt};
 use sqlx::{PgConnection, PgExecutor, Postgres, Row, postgres::PgRow, query::Query};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 type Statement = Query<'static, Postgres, sqlx::postgres::PgArguments>;
@@ -132,24 +131,6 @@ pub async fn members_elsewhere(
     .fetch_all(connection)
     .await?;
     Ok(found.into_iter().map(MembershipId).collect())
-}
-
-/// Whose memberships are, of those that are there and have somebody.
-pub async fn users_of(
-    connection: impl PgExecutor<'_>,
-    ids: &[MembershipId],
-) -> Result<HashMap<MembershipId, UserId>, sqlx::Error> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let found: Vec<(Uuid, Uuid)> = sqlx::query_as(
-        "select membership_id, user_id from read.membership where membership_id = any($1) and user_id is not null",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    Ok(found
-        .into_iter()
-        .map(|(id, user)| (MembershipId(id), UserId(user)))
-        .collect())
 }
 
 /// One membership.

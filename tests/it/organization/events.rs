@@ -442,3 +442,63 @@ async fn what_clients_report_is_taken_of_what_they_can_reach() {
     bens.post("/events/collect", &json!([7])).await.refused(400, "");
     assert_eq!(server.client().post("/events/collect", &reports).await.status, 401);
 }
+
+/// An export of an organization in one of the forms.
+async fn exported(server: &Server, organization: &Organization, form: &str) -> String {
+    let file = server.data_path().join(uuid::Uuid::new_v4().to_string());
+    let arguments = [
+        "audit",
+        "export",
+        "--organization",
+        &organization.id,
+        "--format",
+        form,
+        "-o",
+    ];
+    let (code, text) = server.run(&[&arguments[..], &[file.to_str().unwrap()]].concat()).await;
+    assert_eq!(code, Some(0), "{text}");
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_record_is_about_it_says_for_ever() {
+    let server = Server::start().await;
+    let (ann, anns) = server.member("about-ann").await;
+    let organization = anns.found(&ann, "About").await;
+    let (_, bens, membership) = join(&server, &anns, &organization, "about-ben", 2, &[]).await;
+    let bens_id = bens.user_id().await.to_string();
+    let group = json!({"name": "some", "collections": [], "users": [membership]});
+    let group = id(&anns.post(&organization.path("groups"), &group).await.ok());
+    let place = organization.path(&format!("groups/{group}/user/{membership}"));
+    anns.delete(&place).await.ok_empty();
+    let path = organization.path(&format!("users/{membership}"));
+    let raised = json!({"type": 1, "permissions": {}, "collections": [], "groups": [], "accessSecretsManager": false});
+    anns.put(&path, &raised).await.ok_empty();
+    for change in ["revoke", "restore"] {
+        anns.put_empty(&format!("{path}/{change}")).await.ok_empty();
+    }
+    anns.delete(&path).await.ok_empty();
+
+    let told = all(&anns, &organization.path("events")).await;
+    for kind in [1501, 1502, 1503, 1504, 1511, 1512] {
+        let told = of(&told, kind);
+        assert!(!told.is_empty(), "{kind}");
+        for told in told {
+            assert_eq!(
+                (&told["userId"], &told["organizationUserId"]),
+                (&json!(bens_id), &json!(membership)),
+                "{kind}"
+            );
+        }
+    }
+    assert_eq!(of(&told, 1504).len(), 2, "into the group, and out of it");
+    // whoever was invited had not said who they are
+    assert!(of(&told, 1500).iter().all(|told| told["userId"].is_null()));
+    for form in ["jsonl", "csv", "cef", "ocsf"] {
+        let text = exported(&server, &organization, form).await;
+        let confirmed = text.lines().find(|line| line.contains("MembershipConfirmed")).unwrap();
+        assert!(confirmed.contains(&bens_id), "{form}: {confirmed}");
+    }
+    let (code, text) = server.run(&["projections", "verify", "audit"]).await;
+    assert_eq!(code, Some(0), "{text}");
+}

@@ -6,8 +6,11 @@ use domain::account::address::{EmailAddress, EmailAddressEvent};
 use domain::account::user::{User, UserEvent};
 use domain::activity::{Activity, ActivityEvent, Grant, Refusal};
 use domain::event::Position;
-use domain::id::{CipherId, DeviceId, EmailAddressId, FolderId};
+use domain::id::{CipherId, DeviceId, EmailAddressId, FolderId, GroupId, GroupPlaceId, MembershipId, OrganizationId};
 use domain::meta::{Actor, Meta, Origin};
+use domain::organization::group::{GroupPlace, GroupPlaceEvent};
+use domain::organization::membership::{Ending, Invitee, Membership, MembershipEvent, RevocationReason};
+use domain::organization::role::Role;
 use domain::personal::Personal;
 use domain::vault::cipher::{Cipher, CipherEvent};
 use domain::vault::folder::Folder;
@@ -180,6 +183,87 @@ async fn holding_an_address_is_told_by_the_account_and_not_twice() {
         .await
         .unwrap();
     assert_eq!(names, ["UserRegistered"]);
+}
+
+/// Events say whose a membership is once, and some of them are from before they said it at the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_membership_says_whose_it_is_from_when_that_is_known() {
+    let organization = OrganizationId(Uuid::from_u128(50));
+    let member = MembershipId(Uuid::from_u128(51));
+    let group = GroupId(Uuid::from_u128(52));
+    let place = GroupPlaceId::of(group, member);
+    for batch in [1, 3, 2_000] {
+        let (world, user) = (World::new().await, person(1));
+        world.batches_of(batch);
+        let by = Meta {
+            organizations: vec![organization],
+            ..meta(Actor::User(person(2)))
+        };
+        let _running = world.run(AuditProjector);
+        let invited = MembershipEvent::Invited {
+            organization,
+            who: Personal::of(
+                organization,
+                Invitee {
+                    email: "ben@example.org".to_owned(),
+                },
+            ),
+            address: EmailAddressId(THING),
+            role: Role::User,
+            external_id: None,
+            secrets_manager: false,
+            at: ms(0),
+        };
+        world.add_by::<Membership>(member, &invited, &by).await;
+        let again = MembershipEvent::InvitedAgain { at: ms(1) };
+        world.add_by::<Membership>(member, &again, &by).await;
+        let accepted = MembershipEvent::Accepted { user, at: ms(2) };
+        world.add_by::<Membership>(member, &accepted, &by).await;
+        let added = GroupPlaceEvent::Added {
+            organization,
+            group,
+            member,
+            at: ms(3),
+        };
+        world.add_by::<GroupPlace>(place, &added, &by).await;
+        let revoked = MembershipEvent::Revoked {
+            reason: RevocationReason::ByAdmin,
+            at: ms(4),
+        };
+        world.add_by::<Membership>(member, &revoked, &by).await;
+        let ended = MembershipEvent::Ended {
+            how: Ending::Removed,
+            user: None,
+            at: ms(5),
+        };
+        world.add_by::<Membership>(member, &ended, &by).await;
+        let removed = GroupPlaceEvent::Removed {
+            group: Some(group),
+            member: Some(member),
+            at: ms(6),
+        };
+        world.add_by::<GroupPlace>(place, &removed, &by).await;
+        world.caught_up("audit").await;
+
+        let log = read::Log::Organization(organization);
+        let found = read::page(&world.pool, log, &read::Filter::default(), read::Order::Oldest, None, 9).await;
+        let found: Vec<_> = found.unwrap().into_iter().map(|(_, r)| (r.kind, r.user)).collect();
+        let known = Some(user);
+        let expected = [
+            (Some(1500), None),
+            (Some(1500), None),
+            (None, known),
+            (Some(1504), known),
+            (Some(1511), known),
+            (Some(1503), known),
+            (Some(1504), known),
+        ];
+        assert_eq!(found, expected, "{batch} at once");
+        let compared = world.rebuild(&AuditProjector, false).await.unwrap().unwrap();
+        assert!(compared.equal(), "{batch} at once");
+        // what somebody did is found by them, whomever it was done to
+        assert_eq!(records(&world, 2).await.len(), 7);
+    }
 }
 
 /// Told by the events of others: who holds an address or a domain, who has a place in an organization, which sessions are over.
