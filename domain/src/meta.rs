@@ -22,6 +22,8 @@ pub enum Actor {
     Admin(Uuid),
     /// The server itself: a timer, a process manager.
     System,
+    /// The server itself, where it looks whether claimed domains are shown to be somebody's.
+    DomainVerification,
     /// Nobody has proved to be anybody.
     Anonymous,
 }

@@ -279,6 +279,7 @@ fn system_user(actor: Actor, kind: Option<i32>) -> Option<i16> {
         Actor::Scim(_) => Some(1),
         Actor::Organization(_) => Some(3),
         Actor::System if kind == Some(REVOKED_FOR_TWO_FACTOR) => Some(4),
+        Actor::DomainVerification => Some(2),
         Actor::Admin(_) => Some(5),
         Actor::System => Some(0),
         Actor::User(_) | Actor::Anonymous => None,
@@ -292,6 +293,7 @@ fn actor(actor: Actor) -> String {
         Actor::Scim(id) => format!("scim:{id}"),
         Actor::Admin(id) => format!("admin:{id}"),
         Actor::System => "system".to_owned(),
+        Actor::DomainVerification => "domain_verification".to_owned(),
         Actor::Anonymous => "anonymous".to_owned(),
     }
 }

@@ -17,6 +17,7 @@ use commands::{
 };
 use domain::{
     id::{DomainId, DomainNameId, OrganizationId, PolicyId, UserId},
+    meta::Actor,
     organization::{
         claim::{Claim, DomainName, HeldName},
         policy::{Enforced, Policy},
@@ -330,6 +331,7 @@ impl WriteApi {
         T: commands::execute::Transaction<Error = commands::organization::OrganizationError>,
     {
         let context = Context {
+            actor: Actor::DomainVerification,
             organizations: vec![organization],
             ..Context::system(self.executor.new_id(), None)
         };
