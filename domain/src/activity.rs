@@ -4,13 +4,16 @@
 
 use crate::{
     event::{Aggregate, Counts, DomainEvent},
-    id::{CipherId, DeviceId, OrganizationId, SubjectId, UserId},
+    id::{CipherId, DeviceId, MembershipId, OrganizationId, SubjectId, UserId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 /// What the API catalogue numbers among what happens to an account: organizations of the person are told.
 pub const OF_USERS: std::ops::Range<i32> = 1000..1100;
+
+/// What clients report that the API catalogue takes for something of a membership: it names the member and whose it is.
+pub const OF_MEMBERS: [i32; 6] = [1522, 1618, 1619, 2400, 2401, 2402];
 
 /// Why a login was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,6 +107,9 @@ pub enum ActivityEvent {
         organization: Option<OrganizationId>,
         /// The item.
         cipher: Option<CipherId>,
+        /// As which member, for one of [`OF_MEMBERS`]; unsaid by older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        membership: Option<MembershipId>,
         /// When the client says it was.
         claimed: Option<Timestamp>,
         /// When the server was told.
@@ -139,7 +145,7 @@ pub struct Activity;
 
 impl Aggregate for Activity {
     const CATEGORY: &'static str = "activity";
-    const FOLD: &'static str = "7374f1c9b0363724";
+    const FOLD: &'static str = "07c221e71bebd524";
     type Id = UserId;
     type Event = ActivityEvent;
 

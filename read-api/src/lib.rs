@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use axum::extract::FromRef;
 use domain::{
     event::Position,
-    id::{OrganizationId, UserId},
+    id::{MembershipId, OrganizationId, UserId},
     organization::policy::Enforced,
 };
 use projections::{
@@ -25,7 +25,7 @@ use projections::{
     sync::{read, shared},
 };
 use sqlx::PgPool;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use web::{Answer, Authenticator, Problem, Routes};
 
 /// How long an answer waits for the read models to reach what it must show.
@@ -152,6 +152,15 @@ impl ReadApi {
         read::organizations_of(self.fresh(user).await?, user)
             .await
             .map_err(unavailable)
+    }
+
+    /// The organizations a person is confirmed in, and as which member.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn places_of(&self, user: UserId) -> Answer<BTreeMap<OrganizationId, MembershipId>> {
+        let places = read::places_of(self.fresh(user).await?, user).await;
+        Ok(places.map_err(unavailable)?.into_iter().collect())
     }
 
     /// Whether a policy that is on binds somebody: that of an organization they are an ordinary member of. Who is in none costs no query.

@@ -122,3 +122,21 @@ async fn guesses_of_the_code_for_another_address_are_counted() {
         "{looked_at} guesses were looked at"
     );
 }
+
+#[tokio::test]
+async fn reports_are_counted_by_fifty_and_many_at_once_are_taken_when_there_were_none() {
+    let server = limited().await;
+    let (_, client) = server.member("reporter").await;
+    let reports = |n: usize| json!(vec![json!({"type": 1007}); n]);
+    // more than a minute's share: it cannot come in two parts
+    client.post("/events/collect", &reports(5_500)).await.ok_empty();
+    let answer = client.post("/events/collect", &reports(2_000)).await;
+    assert_too_many(&answer);
+    let wait: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    // another person's are counted by themselves
+    let (_, other) = server.member("bystander").await;
+    for _ in 0..20 {
+        other.post("/events/collect", &reports(1)).await.ok_empty();
+    }
+}

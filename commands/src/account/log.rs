@@ -4,12 +4,12 @@ use super::AccountError;
 use crate::execute::{ExecuteError, Transaction, Unit};
 use domain::{
     activity::{Activity, ActivityEvent},
-    id::{CipherId, OrganizationId, UserId},
+    id::{CipherId, MembershipId, OrganizationId, UserId},
     organization::moment::Owner,
     time::Timestamp,
 };
 
-/// Notes that the log of an account was exported.
+/// Notes that the log of an account is about to be exported.
 #[derive(Debug, Clone)]
 pub struct RecordAuditExport {
     /// Whose log.
@@ -129,6 +129,8 @@ pub struct Report {
     pub organization: Option<OrganizationId>,
     /// The item.
     pub cipher: Option<CipherId>,
+    /// As which member it was done, where the catalogue wants to know.
+    pub membership: Option<MembershipId>,
     /// When the client says it was.
     pub claimed: Option<Timestamp>,
 }
@@ -152,6 +154,7 @@ impl Transaction for RecordReports {
             kind: report.kind,
             organization: report.organization,
             cipher: report.cipher,
+            membership: report.membership,
             claimed: report.claimed,
             at,
         });

@@ -6,7 +6,7 @@ use domain::{
         address::{EmailAddress, EmailAddressEvent},
         user::{User, UserEvent},
     },
-    activity::{Activity, ActivityEvent, OF_USERS, Refusal},
+    activity::{Activity, ActivityEvent, OF_MEMBERS, OF_USERS, Refusal},
     device::{Device, DeviceEvent},
     event::{Aggregate, DecodeError, DomainEvent, Position, StoredEvent},
     id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
@@ -390,6 +390,7 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
             kind,
             organization,
             cipher,
+            membership,
             claimed,
             ..
         } => {
@@ -397,6 +398,8 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
                 organization: *organization,
                 user: Some(id),
                 cipher: *cipher,
+                membership: *membership,
+                member: OF_MEMBERS.contains(kind).then_some(id),
                 detail: json!({ "claimedDate": claimed.map(Timestamp::iso) }),
                 ..Said::of(Some(*kind), event.at())
             };

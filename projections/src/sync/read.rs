@@ -11,7 +11,7 @@ use super::{
 use crate::{live::UserParts, table::Table};
 use domain::{
     event::Position,
-    id::{CipherId, DeviceId, FolderId, OrganizationId, UserId},
+    id::{CipherId, DeviceId, FolderId, MembershipId, OrganizationId, UserId},
     time::Timestamp,
 };
 use futures::{Stream, TryStreamExt};
@@ -78,6 +78,19 @@ pub async fn organizations_of(pool: &PgPool, user: UserId) -> Result<Vec<Organiz
     .fetch_all(pool)
     .await?;
     Ok(ids.into_iter().map(OrganizationId).collect())
+}
+
+/// As which members a person is confirmed in organizations.
+pub async fn places_of(pool: &PgPool, user: UserId) -> Result<Vec<(OrganizationId, MembershipId)>, sqlx::Error> {
+    let ids: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("select organization_id, membership_id from read.membership where user_id = $1 and active")
+            .bind(user.0)
+            .fetch_all(pool)
+            .await?;
+    let places = ids.into_iter();
+    Ok(places
+        .map(|(organization, id)| (OrganizationId(organization), MembershipId(id)))
+        .collect())
 }
 
 /// An account.

@@ -375,7 +375,7 @@ async fn what_clients_report_is_taken_of_what_they_can_reach() {
     let unreachable = anns.make_collection(&organization, "Anns", &[hers]).await;
     let hidden = anns.make_shared(&organization, "hidden", &[&unreachable]).await;
     let rights = Organization::selection(&organization.collection, [true, true, false]);
-    let (ben, bens, _) = join(server, &anns, &organization, "collect-ben", 2, &[rights]).await;
+    let (ben, bens, membership) = join(server, &anns, &organization, "collect-ben", 2, &[rights]).await;
     let (other, others) = server.member("collect-other").await;
     let elsewhere = others.found(&other, "Elsewhere").await;
     let foreign = others.make_shared(&elsewhere, "item", &[&elsewhere.collection]).await;
@@ -429,13 +429,42 @@ async fn what_clients_report_is_taken_of_what_they_can_reach() {
         (&json!("client"), &json!(date))
     );
 
+    // what is of a membership says whose
+    let of_members = [1522, 1618, 1619, 2400, 2401, 2402];
+    let of_membership: Vec<_> = of_members
+        .iter()
+        .map(|kind| json!({"type": kind, "organizationId": organization.id, "date": date}))
+        .collect();
+    bens.post("/events/collect", &json!(of_membership)).await.ok_empty();
+    let told = all(&anns, &organization.path("events")).await;
+    for kind in of_members {
+        let told = of(&told, kind)[0];
+        let whose = ["userId", "organizationUserId", "actingUserId"].map(|name| told[name].as_str().unwrap());
+        assert_eq!(whose, [&bens_id, &membership, &bens_id], "{kind}");
+    }
+
     for body in [json!([]), Value::Null] {
         assert_eq!(bens.post("/events/collect", &body).await.status, 400);
     }
-    let many: Vec<_> = (0..1_001).map(|_| entry(1107, &item, &organization.id)).collect();
-    bens.post("/events/collect", &json!(many))
-        .await
-        .refused(400, "No more than 1000");
+    // however many gathered: a client that is refused puts them back, and all that follow with them
+    let before = of(&all(&anns, &organization.path("events?type=1108")).await, 1108).len();
+    let many: Vec<_> = (0..1_201).map(|_| entry(1108, &item, &organization.id)).collect();
+    bens.post("/events/collect", &json!(many)).await.ok_empty();
+    let after = of(&all(&anns, &organization.path("events?type=1108")).await, 1108).len();
+    assert_eq!(after - before, 1_201);
+    // and whatever one of them is
+    let mixed = json!([
+        {"type": "1109", "cipherId": item},
+        {"type": 1109, "cipherId": 7},
+        {"type": 1109, "cipherId": {"id": item}},
+        {"type": 1e300},
+        [],
+        7,
+        null,
+        entry(1109, &item, &organization.id),
+    ]);
+    bens.post("/events/collect", &mixed).await.ok_empty();
+    assert_eq!(all(&anns, &organization.path("events?type=1109")).await.len(), 1);
     bens.post("/events/collect", &json!({"type": 1107}))
         .await
         .refused(400, "");

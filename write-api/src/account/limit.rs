@@ -48,6 +48,9 @@ pub const LOOK_UP: Limit = limit("look-up", 20, MINUTE);
 /// Questions about an account from one network address by somebody who is not signed in.
 pub const ASK_FROM: Limit = limit("ask-from", 120, MINUTE);
 
+/// What clients of one person report, by fifty.
+pub const COLLECT: Limit = limit("collect", 100, MINUTE);
+
 /// A network address as something counted. All of one IPv6 network count together, for whoever has one address of it
 /// has the rest too.
 pub fn from(ip: Option<IpAddr>) -> String {
@@ -73,6 +76,29 @@ impl AccountPorts {
         } else {
             Err(Problem::too_many(verdict.retry_after.as_secs().saturating_add(1)))
         }
+    }
+
+    /// Counts several at once. What is more than the limit is let through when nothing else was lately: whoever may not send it in one
+    /// piece could not send it at all.
+    ///
+    /// # Errors
+    /// 429 if that is too many now.
+    pub(crate) async fn count_many(&self, limit: Limit, who: &str, times: u32) -> Answer<()> {
+        let (key, rule) = (RateKey::new(limit.action, who), limit.rule);
+        let wanted = times.clamp(1, rule.limit);
+        let free = self.limiter.peek(&key, rule).await.remaining;
+        if free < wanted {
+            let wait = rule.interval_micros().saturating_mul(u64::from(wanted - free));
+            return Err(Problem::too_many(wait.div_ceil(1_000_000)));
+        }
+        for _ in 0..wanted {
+            let verdict = self.limiter.hit(&key, rule).await;
+            if !verdict.allowed {
+                // somebody else was let in at the same moment
+                return Err(Problem::too_many(verdict.retry_after.as_secs().saturating_add(1)));
+            }
+        }
+        Ok(())
     }
 
     /// Forgets what was counted.
