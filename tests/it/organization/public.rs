@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use tests::client::organization::Organization;
 use tests::client::vault::id;
 use tests::client::{Account, Answer, Client};
+use tests::crypto::KeyPair;
 use tests::server::Server;
 use tests::shape::assert_shape;
 
@@ -265,6 +266,50 @@ async fn members_groups_collections_and_policies_are_managed() {
         400,
         "Date range must be < 367 days.",
     );
+    let twice = "/api/public/events?start=2020-01-01&start=2020-01-02&end=2020-01-03";
+    refused(&public.get(twice).await, 400, "not valid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_that_are_not_said_go_and_groups_stay() {
+    let server = Server::shared().await;
+    let (_, anns, organization, public) = founded(server, "public-unsaid").await;
+    let policy = json!({"enabled": true, "data": null});
+    anns.put(&organization.path("policies/5"), &policy).await.ok();
+    let (ben, bens) = server.member("public-unsaid-ben").await;
+    let rights = Organization::selection(&organization.collection, [false, false, false]);
+    let membership = super::invite(&anns, &organization, &ben, 2, &[rights]).await;
+    accept(server, &bens, &organization, &ben, &membership).await;
+    let member = id(&membership);
+    let key = KeyPair::seal_for(&KeyPair::shared().public_key(), &organization.key.to_bytes()).unwrap();
+    let confirm = json!({"key": key, "defaultUserCollectionName": organization.key.seal("My items")});
+    anns.post(&organization.path(&format!("users/{member}/confirm")), &confirm)
+        .await
+        .ok_empty();
+    let group = json!({"name": "some", "collections": [], "users": [member]});
+    let group = id(&anns.post(&organization.path("groups"), &group).await.ok());
+    let path = format!("/api/public/members/{member}");
+    let has = async || {
+        let collections = bens.sync().await["collections"].as_array().unwrap().clone();
+        let mut kinds: Vec<_> = collections.iter().map(|one| one["type"].as_i64().unwrap()).collect();
+        kinds.sort_unstable();
+        kinds
+    };
+    assert_eq!(has().await, [0, 1]);
+    let given = json!([{"id": organization.collection, "readOnly": true}]);
+    for unsaid in [
+        json!({"type": 2}),
+        json!({"type": 2, "collections": null, "groups": null}),
+    ] {
+        let changed = public.put(&path, &unsaid).await.ok();
+        assert_eq!(changed["collections"], json!([]), "{unsaid}");
+        assert_eq!(has().await, [1], "what a member's own items lie in stays");
+        let groups = public.get(&format!("{path}/group-ids")).await.ok();
+        assert_eq!(groups, json!([group]), "{unsaid}");
+        let again = json!({"type": 2, "collections": given});
+        public.put(&path, &again).await.ok();
+        assert_eq!(has().await, [0, 1]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

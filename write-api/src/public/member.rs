@@ -192,7 +192,8 @@ async fn present(app: &WriteApi, caller: &OrganizationCaller, id: MembershipId) 
     })
 }
 
-/// `PUT /public/members/{id}`. Collections and groups that are not said stay.
+/// `PUT /public/members/{id}`. Groups that are not said stay. Collections that are not said go, as the contract of this API has it;
+/// what a member's own items lie in stays.
 async fn change(
     caller: OrganizationCaller,
     State(app): State<WriteApi>,
@@ -217,7 +218,7 @@ async fn change(
         forbidden,
         own_collection: None,
         present: present(&app, &caller, id.0).await?,
-        collections,
+        collections: Some(collections.unwrap_or_default()),
         groups: request.groups.map(|groups| groups.into_iter().collect()),
     };
     caller.change(&app, &command).await?;
