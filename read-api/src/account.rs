@@ -4,15 +4,12 @@ pub mod domains;
 pub mod wire;
 
 use crate::{ReadApi, organization::wire::profile_organizations, unavailable};
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use domain::id::UserId;
 use projections::sync::{account::AccountView, read};
 use serde::Deserialize;
 use serde_json::Value;
-use web::{Answer, Caller, Problem, Routes};
+use web::{Answer, Caller, Problem, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {

@@ -20,13 +20,13 @@ pub use bodies::Bodies;
 use crate::ReadApi;
 use assemble::Variant;
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, Version},
     response::Response,
 };
 use compress::Encoding;
 use serde::Deserialize;
-use web::{Answer, Caller, Problem, Routes};
+use web::{Answer, Caller, Problem, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {

@@ -17,4 +17,4 @@ pub use caller::{Anyone, Authenticator, Caller, SessionState, Sessions};
 pub use guard::{Guard, Routes};
 pub use list::List;
 pub use problem::{Answer, Problem};
-pub use request::{ClientInfo, PathId, PathIds};
+pub use request::{ClientInfo, PathId, PathIds, Query};

@@ -5,6 +5,7 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{HeaderMap, request::Parts},
 };
+use serde::de::DeserializeOwned;
 use std::{fmt, net::IpAddr, str::FromStr};
 
 /// Which client asks, as it says so itself.
@@ -56,6 +57,21 @@ impl ClientInfo {
 /// The network address a request came from: of the peer, or of whoever a trusted proxy says. Set by the listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteAddress(pub IpAddr);
+
+/// What the query says.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    /// 400 for what is of another shape, or said twice.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::from_request_parts(parts, state).await;
+        let read = read.map_err(|_| Problem::field("", "The query is not valid, or says something twice."));
+        read.map(|axum::extract::Query(said)| Self(said))
+    }
+}
 
 /// The id in a path with one parameter. What is no id names nothing: 404.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

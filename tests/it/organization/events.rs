@@ -355,6 +355,8 @@ async fn a_range_of_dates_is_what_is_asked_for_or_refused() {
         ("continuationToken=nonsense", "continuation token"),
         ("continuationToken=99999999999999999999.0", "continuation token"),
         ("continuationToken=-5.0", "continuation token"),
+        ("start=2020-01-01&start=2020-01-02&end=2020-01-03", "not valid"),
+        ("type=1000&type=1001", "not valid"),
         ("type=many", "not valid"),
         ("memberId=7", "not valid"),
     ] {

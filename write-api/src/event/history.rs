@@ -1,10 +1,7 @@
 //! An organization as it was, and what is signed of its log, over HTTP: routes of this server's own.
 
 use crate::WriteApi;
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use domain::{
     id::{CipherId, OrganizationId},
     organization::moment::{Moment, Owner},
@@ -15,7 +12,7 @@ use read_api::{history, unavailable};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use web::{Answer, Caller, PathId, PathIds, Problem, Routes};
+use web::{Answer, Caller, PathId, PathIds, Problem, Query, Routes};
 
 /// How many look into the past at once: each reads the history of a whole organization.
 static TURNS: Semaphore = Semaphore::const_new(2);

@@ -2,10 +2,7 @@
 
 use super::noted::Question;
 use crate::WriteApi;
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use commands::{account::log::RecordAuditRead, context::Context};
 use domain::id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, PolicyId, UserId};
 use projections::{
@@ -20,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{str::FromStr, time::Instant};
 use uuid::Uuid;
-use web::{Answer, Caller, List, PathId, PathIds, Problem, Routes};
+use web::{Answer, Caller, List, PathId, PathIds, Problem, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {

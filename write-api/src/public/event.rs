@@ -5,15 +5,12 @@ use crate::{
     WriteApi,
     event::{log::value, noted::Question},
 };
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use projections::audit::read::{Filter, Log};
 use read_api::event::{PublicEventResponse, Window};
 use serde::Deserialize;
 use serde_json::json;
-use web::{Answer, List, Routes};
+use web::{Answer, List, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {

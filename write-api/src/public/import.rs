@@ -30,8 +30,6 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use web::{Answer, Body, Problem, Routes};
 
-/// The most members, and the most groups, of an import that does not say it is large.
-const ORDINARY: usize = 2_000;
 /// How many are invited by one command.
 const AT_ONCE: usize = 1_000;
 /// The largest body: bytes.
@@ -44,15 +42,13 @@ pub fn routes() -> Routes<WriteApi> {
         .with_body_limit(MAX_BODY)
 }
 
-/// `Public.OrganizationImportRequestModel`.
+/// `Public.OrganizationImportRequestModel`. Whether it calls itself large makes no difference: that is for servers which many share.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ImportRequest {
     groups: Option<Vec<GroupRequest>>,
     members: Option<Vec<MemberRequest>>,
     overwrite_existing: Option<bool>,
-    #[serde(default)]
-    large_import: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,8 +81,8 @@ struct Said {
 }
 
 /// `POST /public/organization/import`: invites who is new, takes out who is gone, and makes groups what the directory says they
-/// are. Owners are not taken out, nobody's role changes, and who was revoked stays so. Each step is whole by itself; the
-/// import can be repeated.
+/// are. Owners are not taken out, nobody's role changes, and who was revoked stays so. Who is known by their address gets the name the
+/// directory has for them, unless they have another that it still knows. Each step is whole by itself; the import can be repeated.
 async fn import(
     caller: OrganizationCaller,
     State(app): State<WriteApi>,
@@ -104,13 +100,11 @@ async fn import(
 
 fn checked(request: ImportRequest) -> Answer<Said> {
     let (groups, members) = (request.groups.unwrap_or_default(), request.members.unwrap_or_default());
-    let most = if request.large_import { MAX_NAMED } else { ORDINARY };
     let places: usize = groups
         .iter()
         .map(|group| group.member_external_ids.as_ref().map_or(0, Vec::len))
         .sum();
-    let there = members.iter().filter(|member| !member.deleted).count();
-    if groups.len() > most || there > most || members.len() > MAX_NAMED || places > 10 * MAX_NAMED {
+    if groups.len() > MAX_NAMED || members.len() > MAX_NAMED || places > 10 * MAX_NAMED {
         return Err(Problem::bad_request("You cannot import this much data at once."));
     }
     let mut checks = Checks::new();
@@ -168,10 +162,12 @@ impl Import<'_> {
                 continue;
             }
             match by_address.get(email) {
-                Some(id) => {
+                Some((id, called)) if called.as_ref().is_none_or(|called| self.is_gone(called)) => {
                     named.insert(*id);
                     self.name(*id, external).await?;
                 }
+                // somebody who is there by another name
+                Some(_) => {}
                 None => invitations.push(self.invitation(external, email).await?),
             }
         }
@@ -184,24 +180,31 @@ impl Import<'_> {
             let Some(external) = &row.view.external_id else {
                 continue;
             };
-            let there = self.said.members.contains_key(external);
-            let gone = self.said.deleted.contains(external) || self.said.overwrite;
-            if gone && !there {
+            if self.is_gone(external) {
                 self.end(*id).await?;
             }
         }
         Ok(())
     }
 
-    /// Members by the address they have, or were invited by.
-    async fn by_address(&self, rows: &Members) -> Answer<HashMap<String, MembershipId>> {
+    /// Whether the directory says that whom it called so is there no more.
+    fn is_gone(&self, external: &String) -> bool {
+        let gone = self.said.deleted.contains(external) || self.said.overwrite;
+        gone && !self.said.members.contains_key(external)
+    }
+
+    /// Members by the address they have, or were invited by, and what a directory calls them.
+    async fn by_address(&self, rows: &Members) -> Answer<HashMap<String, (MembershipId, Option<String>)>> {
         let users: Vec<UserId> = rows.iter().filter_map(|(_, row)| row.user).collect();
         let accounts = self.app.read.accounts(self.caller.asking(), &users).await?;
         let address = |row: &MembershipRow| match row.user {
             Some(user) => accounts.get(&user).map(|account| account.email.clone()),
             None => row.view.email.clone(),
         };
-        let named = rows.iter().filter_map(|(id, row)| Some((address(row)?, *id)));
+        let named = rows.iter().filter_map(|(id, row)| {
+            let called = row.view.external_id.clone().filter(|called| !called.is_empty());
+            Some((address(row)?, (*id, called)))
+        });
         Ok(named.collect())
     }
 

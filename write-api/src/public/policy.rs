@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use commands::organization::policy::{HoldToPolicy, SetPolicy};
-use domain::{id::PolicyId, organization::policy::LAST_KIND};
+use domain::id::PolicyId;
 use projections::sync::shared;
 use read_api::unavailable;
 use serde::Deserialize;
@@ -45,19 +45,11 @@ async fn all(caller: OrganizationCaller, State(app): State<WriteApi>) -> Answer<
     Ok(Json(list(found.into_iter().map(|(_, policy)| policy).collect())))
 }
 
-/// `GET /public/policies/{type}`: one that was never set is off.
+/// `GET /public/policies/{type}`: one that was never set is not there.
 async fn one(caller: OrganizationCaller, State(app): State<WriteApi>, kind: PathId<u8>) -> Answer<Json<Value>> {
-    if kind.0 > LAST_KIND {
-        return Err(Problem::not_found());
-    }
     let found = found(&app, &caller).await?;
-    let set = found
-        .into_iter()
-        .find(|(of, _)| *of == kind.0)
-        .map(|(_, policy)| policy);
-    Ok(Json(set.unwrap_or_else(|| {
-        render(PolicyId::of(caller.id, kind.0), kind.0, false, None)
-    })))
+    let set = found.into_iter().find(|(of, _)| *of == kind.0);
+    set.map(|(_, policy)| Json(policy)).ok_or_else(Problem::not_found)
 }
 
 /// `Public.PolicyUpdateRequestModel`; `metadata` is for clients of people.
