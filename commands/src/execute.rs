@@ -83,6 +83,10 @@ impl<E: Fault> Fault for ExecuteError<E> {
         }
     }
 
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(e) if e.is_refusal())
+    }
+
     fn field(&self) -> Option<&str> {
         match self {
             Self::Refused(e) => e.field(),

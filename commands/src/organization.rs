@@ -69,6 +69,13 @@ pub enum OrganizationError {
 }
 
 impl Fault for OrganizationError {
+    fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound | Self::Forbidden | Self::Oneself(_) | Self::Policy(_) | Self::InvalidInvitation
+        )
+    }
+
     fn kind(&self) -> FaultKind {
         match self {
             Self::NotFound => FaultKind::NotFound,

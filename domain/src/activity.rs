@@ -84,11 +84,14 @@ pub enum ActivityEvent {
         /// When.
         at: Timestamp,
     },
-    /// A member asked an organization for what they may not have, or what is not there.
+    /// A member asked an organization for what they may not have, or what is not there; or somebody showed a wrong key of it.
     #[serde(rename = "AccessRefused")]
     AccessRefused {
         /// Which.
         organization: OrganizationId,
+        /// Which item, if the request named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cipher: Option<CipherId>,
         /// `GET`, `POST` …
         method: String,
         /// The route, with the names of its parameters in place of what they were.

@@ -29,6 +29,11 @@ pub trait Fault: std::error::Error + Send + Sync + 'static {
     /// The kind of answer.
     fn kind(&self) -> FaultKind;
 
+    /// Whether what was asked for would be right, and this caller may not have it or do it.
+    fn is_refusal(&self) -> bool {
+        matches!(self.kind(), FaultKind::Forbidden | FaultKind::NotFound)
+    }
+
     /// The request field at fault (as in JSON: `masterPasswordHash`), if it is one.
     fn field(&self) -> Option<&str> {
         None

@@ -154,6 +154,15 @@ impl ReadApi {
             .map_err(unavailable)
     }
 
+    /// Whether a person has accepted a place in an organization at least, be it revoked or not.
+    ///
+    /// # Errors
+    /// 503 if the database cannot be asked.
+    pub async fn is_member(&self, user: UserId, organization: OrganizationId) -> Answer<bool> {
+        let found = read::is_member(self.fresh(user).await?, user, organization).await;
+        found.map_err(unavailable)
+    }
+
     /// The organizations a person is confirmed in, and as which member.
     ///
     /// # Errors

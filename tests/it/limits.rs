@@ -1,5 +1,6 @@
 //! How often secrets may be guessed and letters asked for. A server of their own, for the others have no limits.
 
+use reqwest::Method;
 use serde_json::json;
 use std::time::Instant;
 use tests::client::{Account, Answer, Client};
@@ -139,4 +140,42 @@ async fn reports_are_counted_by_fifty_and_many_at_once_are_taken_when_there_were
     for _ in 0..20 {
         other.post("/events/collect", &reports(1)).await.ok_empty();
     }
+}
+
+#[tokio::test]
+async fn nobody_fills_the_log_of_an_organization_with_wrong_keys() {
+    let settings = [
+        ("ANNALOCK_RATE_LIMITS", "on"),
+        ("ANNALOCK_TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let server = Server::start_with(&settings).await;
+    let (ann, anns) = server.member("keys").await;
+    let organization = anns.found(&ann, "Keys").await;
+    let named = format!("organization.{}", organization.id);
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", named.as_str()),
+        ("client_secret", "wrong"),
+        ("scope", "api.organization"),
+    ];
+    let (client, started) = (server.client(), Instant::now());
+    for n in 0..90 {
+        let request = client.request(Method::POST, "/identity/connect/token");
+        let request = request.header("X-Forwarded-For", format!("192.0.2.{n}")).form(&fields);
+        assert_eq!(client.send(request).await.status, 400);
+    }
+    let mut noted = 0;
+    for _ in 0..20 {
+        let (code, text) = server
+            .run(&["audit", "export", "--organization", &organization.id])
+            .await;
+        assert_eq!(code, Some(0), "{text}");
+        noted = text.matches("\"AccessRefused\"").count();
+        if noted >= 30 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let most = 31 + usize::try_from(started.elapsed().as_secs() / 2).unwrap();
+    assert!((30..=most).contains(&noted), "{noted} are in the log");
 }

@@ -103,6 +103,7 @@ impl WriteApi {
     /// # Errors
     /// 404 if they are not confirmed there: it is as if it did not exist. 503 if it cannot be told.
     pub async fn standing(&self, caller: &Caller, organization: OrganizationId, about: About<'_>) -> Answer<Standing> {
+        caller.asking.of(organization);
         let found = self.access.standing(caller.id, organization, about).await?;
         found.ok_or_else(web::Problem::not_found)
     }

@@ -88,13 +88,15 @@ impl Transaction for RecordAuditRead {
     }
 }
 
-/// Notes that an organization refused a member something.
+/// Notes that an organization refused somebody something.
 #[derive(Debug, Clone)]
 pub struct RecordAccessRefused {
-    /// Who asked.
-    pub by: UserId,
+    /// Who asked; none: nobody had proved to be anybody.
+    pub by: Option<UserId>,
     /// Which organization.
     pub organization: OrganizationId,
+    /// Which item, if the request named one.
+    pub cipher: Option<CipherId>,
     /// `GET`, `POST` …
     pub method: String,
     /// The route, with the names of its parameters.
@@ -110,12 +112,13 @@ impl Transaction for RecordAccessRefused {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
         let refused = ActivityEvent::AccessRefused {
             organization: self.organization,
+            cipher: self.cipher,
             method: self.method.clone(),
             route: self.route.clone(),
             status: self.status,
             at: unit.now(),
         };
-        unit.record::<Activity>(self.by, &refused);
+        unit.record::<Activity>(self.by.unwrap_or(UserId(self.organization.0)), &refused);
         Ok(())
     }
 }

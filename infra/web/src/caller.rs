@@ -12,10 +12,13 @@ use axum::{
     http::{HeaderMap, Uri, header, request::Parts},
 };
 use domain::{
-    id::{DeviceId, UserId},
+    id::{DeviceId, OrganizationId, UserId},
     time::Timestamp,
 };
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use uuid::Uuid;
 
 /// What decides whether a session is still good.
@@ -69,6 +72,53 @@ impl Authenticator {
     }
 }
 
+/// What a request turns out to be, for whoever looks at its answer: who asks, and where they stand in which organizations was asked.
+/// Put into the request before its handler; handlers need not know of it.
+#[derive(Debug, Clone, Default)]
+pub struct Asking(Arc<Mutex<Asked>>);
+
+/// What is known of a request by now.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Who asks; `None` as long as nobody is known to.
+    pub who: Option<Who>,
+    /// Of which organizations, at most [`MOST_NAMED`].
+    pub organizations: Vec<OrganizationId>,
+}
+
+/// Who asks, and from where.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// The account.
+    pub id: UserId,
+    /// Which client.
+    pub client: ClientInfo,
+    /// From where.
+    pub ip: Option<IpAddr>,
+}
+
+/// How many organizations of one request are remembered.
+pub const MOST_NAMED: usize = 8;
+
+impl Asking {
+    /// The request is about something of this organization.
+    pub fn of(&self, organization: OrganizationId) {
+        let mut asked = self.lock();
+        if asked.organizations.len() < MOST_NAMED && !asked.organizations.contains(&organization) {
+            asked.organizations.push(organization);
+        }
+    }
+
+    /// What is known by now.
+    pub fn asked(&self) -> Asked {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Asked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A signed-in person with a client of theirs (policy "Application").
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -86,6 +136,8 @@ pub struct Caller {
     pub client: ClientInfo,
     /// From where.
     pub ip: Option<IpAddr>,
+    /// What the request turns out to be.
+    pub asking: Asking,
 }
 
 impl Guard for Caller {}
@@ -100,14 +152,23 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let token = token_of(&parts.headers, &parts.uri).ok_or_else(Problem::unauthorized)?;
         let claims = Authenticator::from_ref(state).user(&token).await?;
+        let client = ClientInfo::of(&parts.headers);
+        let ip = parts.extensions.get::<RemoteAddress>().map(|a| a.0);
+        let asking = parts.extensions.get::<Asking>().cloned().unwrap_or_default();
+        asking.lock().who = Some(Who {
+            id: claims.user(),
+            client: client.clone(),
+            ip,
+        });
         Ok(Self {
             id: claims.user(),
             stamp: claims.stamp,
             device: DeviceId::of(claims.user(), &claims.device),
             device_identifier: claims.device,
             client_id: claims.client_id,
-            client: ClientInfo::of(&parts.headers),
-            ip: parts.extensions.get::<RemoteAddress>().map(|a| a.0),
+            client,
+            ip,
+            asking,
         })
     }
 }

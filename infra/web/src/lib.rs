@@ -13,7 +13,7 @@ pub mod request;
 pub mod token;
 
 pub use body::{Body, Form, ListBody};
-pub use caller::{Anyone, Authenticator, Caller, SessionState, Sessions};
+pub use caller::{Anyone, Asking, Authenticator, Caller, SessionState, Sessions};
 pub use guard::{Guard, Routes};
 pub use list::List;
 pub use problem::{Answer, Problem};

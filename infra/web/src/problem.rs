@@ -20,7 +20,13 @@ pub struct Problem {
     /// Field (as the client's form knows it) and what is wrong with it.
     validation: Vec<(String, String)>,
     retry_after_seconds: Option<u64>,
+    /// A 400 that is a refusal of the caller, and not of the form of the request.
+    refused: bool,
 }
+
+/// Goes with an answer of 400 that refuses a caller something, as 404 does elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
 
 /// What people read when a body or a parameter is not as it must be.
 pub const MODEL_STATE_INVALID: &str = "The model state is invalid.";
@@ -33,6 +39,7 @@ impl Problem {
             message: message.into(),
             validation: vec![],
             retry_after_seconds: None,
+            refused: false,
         }
     }
 
@@ -126,9 +133,12 @@ impl Problem {
 impl<E: Fault> From<E> for Problem {
     fn from(fault: E) -> Self {
         match fault.kind() {
-            FaultKind::Invalid => match fault.field() {
-                Some(field) => Self::field(field, fault.to_string()),
-                None => Self::bad_request(fault.to_string()),
+            FaultKind::Invalid => Self {
+                refused: fault.is_refusal(),
+                ..match fault.field() {
+                    Some(field) => Self::field(field, fault.to_string()),
+                    None => Self::bad_request(fault.to_string()),
+                }
             },
             FaultKind::Unauthenticated => Self::unauthorized(),
             FaultKind::Forbidden => Self::forbidden(),
@@ -181,6 +191,9 @@ impl IntoResponse for Problem {
             inner_exception_message: None,
         };
         let mut response = (self.status, axum::Json(body)).into_response();
+        if self.refused {
+            response.extensions_mut().insert(Refused);
+        }
         if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()

@@ -375,6 +375,7 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
         }
         ActivityEvent::AccessRefused {
             organization,
+            cipher,
             method,
             route,
             status,
@@ -382,6 +383,7 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
         } => {
             return Said {
                 organization: Some(*organization),
+                cipher: *cipher,
                 detail: json!({ "method": method, "route": route, "status": status }),
                 ..Said::of(None, event.at())
             };

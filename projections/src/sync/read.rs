@@ -80,6 +80,15 @@ pub async fn organizations_of(pool: &PgPool, user: UserId) -> Result<Vec<Organiz
     Ok(ids.into_iter().map(OrganizationId).collect())
 }
 
+/// Whether a person has accepted a place in an organization at least, be it revoked or not.
+pub async fn is_member(pool: &PgPool, user: UserId, organization: OrganizationId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists(select from read.membership where user_id = $1 and organization_id = $2)")
+        .bind(user.0)
+        .bind(organization.0)
+        .fetch_one(pool)
+        .await
+}
+
 /// As which members a person is confirmed in organizations.
 pub async fn places_of(pool: &PgPool, user: UserId) -> Result<Vec<(OrganizationId, MembershipId)>, sqlx::Error> {
     let ids: Vec<(Uuid, Uuid)> =

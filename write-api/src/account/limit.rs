@@ -50,6 +50,8 @@ pub const ASK_FROM: Limit = limit("ask-from", 120, MINUTE);
 
 /// What clients of one person report, by fifty.
 pub const COLLECT: Limit = limit("collect", 100, MINUTE);
+/// Refusals of organizations that are noted: of one person, or of wrong keys of one organization.
+pub const REFUSED: Limit = limit("refused", 30, MINUTE);
 
 /// A network address as something counted. All of one IPv6 network count together, for whoever has one address of it
 /// has the rest too.

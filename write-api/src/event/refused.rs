@@ -1,21 +1,20 @@
-//! What an organization refused a member, noted behind the answer.
+//! What an organization refused a member, noted behind the answer; and wrong keys of it.
 
-use crate::WriteApi;
+use crate::{WriteApi, account::limit};
 use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{HeaderMap, Method, StatusCode, Uri},
+    extract::{MatchedPath, Request as HttpRequest, State},
+    http::{Method, StatusCode, Uri},
     middleware::Next,
     response::Response,
 };
-use commands::account::log::RecordAccessRefused;
+use commands::{account::log::RecordAccessRefused, context::Context};
 use domain::id::{CipherId, OrganizationId, UserId};
 use std::{
-    collections::HashMap,
-    net::IpAddr,
+    collections::{BTreeSet, HashMap},
     sync::Mutex,
     time::{Duration, Instant},
 };
-use web::{Anyone, ClientInfo, caller::token_of, request::RemoteAddress};
+use web::{Anyone, Asking, caller::Asked, problem::Refused};
 
 /// The same refusal is noted once in this time, so that nobody floods the log.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -66,79 +65,104 @@ fn about(uri: &Uri) -> Option<About> {
     behind("ciphers")?.parse().ok().map(About::Item)
 }
 
-/// What is needed to say who asked for what.
-struct Asked {
-    headers: HeaderMap,
-    token: Option<String>,
-    ip: Option<IpAddr>,
+/// What a request was, as far as its address says it.
+struct Request {
     method: Method,
     route: String,
-    about: About,
+    about: Option<About>,
+    status: u16,
 }
 
-/// Notes 404 answers to confirmed members, which is what a refusal is too: who is none is told that nothing is there, and is nobody's
-/// business.
-pub async fn note(State(app): State<WriteApi>, request: Request, next: Next) -> Response {
-    let asked = about(request.uri()).map(|about| Asked {
-        headers: request.headers().clone(),
-        token: token_of(request.headers(), request.uri()),
-        ip: request.extensions().get::<RemoteAddress>().map(|address| address.0),
-        method: request.method().clone(),
-        route: request
-            .extensions()
-            .get::<MatchedPath>()
-            .map(|path| path.as_str().to_owned())
-            .unwrap_or_default(),
-        about,
-    });
+/// Notes what organizations refuse their members: answers of 404, which is what a refusal is too, and those of 400 that say they
+/// are one. Which organization, the address says, or where the handler asked how the caller stands. Who is no member is told that
+/// nothing is there, and is nobody's business; whoever accepted, or was revoked, is somebody's.
+pub async fn note(State(app): State<WriteApi>, mut request: HttpRequest, next: Next) -> Response {
+    let asking = Asking::default();
+    request.extensions_mut().insert(asking.clone());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let (method, about) = (request.method().clone(), about(request.uri()));
     let response = next.run(request).await;
-    let refused = response.status() == StatusCode::NOT_FOUND;
-    if let Some(asked) = asked.filter(|_| refused) {
-        let (app, status) = (app.clone(), response.status().as_u16());
+    let status = response.status();
+    if status == StatusCode::NOT_FOUND || response.extensions().get::<Refused>().is_some() {
+        let asked = asking.asked();
+        let request = Request {
+            method,
+            route: route.map(|path| path.as_str().to_owned()).unwrap_or_default(),
+            about,
+            status: status.as_u16(),
+        };
         let account = std::sync::Arc::clone(&app.account);
         // where too much is going on already there are other signs of it
-        let _ = account.later(async move { take_note(&app, asked, status).await });
+        let _ = account.later(async move { take_note(&app, request, asked).await });
     }
     response
 }
 
-async fn take_note(app: &WriteApi, asked: Asked, status: u16) {
-    let Some(token) = &asked.token else { return };
-    let Ok(claims) = app.read.auth.user(token).await else {
-        return;
+async fn take_note(app: &WriteApi, request: Request, asked: Asked) {
+    let Some(who) = asked.who else { return };
+    let (named, cipher) = match request.about {
+        Some(About::Organization(id)) => (Some(id), None),
+        // what is in no organization is nobody's business but its owner's
+        Some(About::Item(id)) => (app.shared(id).await.unwrap_or_default(), Some(id)),
+        None => (None, None),
     };
-    let user = claims.user();
-    let organization = match asked.about {
-        About::Organization(id) => id,
-        About::Item(id) => match app.shared(id).await {
-            Ok(Some(organization)) => organization,
-            // nobody's business but its owner's
-            _ => return,
-        },
-    };
-    let member = app.read.organizations_of(user).await;
-    if !member.is_ok_and(|all| all.contains(&organization))
-        || !app
-            .account
-            .noted
-            .is_news(user, organization, &asked.method, &asked.route)
-    {
-        return;
+    let organizations: BTreeSet<_> = asked.organizations.into_iter().chain(named).collect();
+    for organization in organizations {
+        let member = app.read.is_member(who.id, organization).await;
+        if !member.is_ok_and(|member| member)
+            || !app
+                .account
+                .noted
+                .is_news(who.id, organization, &request.method, &request.route)
+        {
+            continue;
+        }
+        let anyone = Anyone {
+            client: who.client.clone(),
+            ip: who.ip,
+        };
+        let command = RecordAccessRefused {
+            by: Some(who.id),
+            organization,
+            cipher: cipher.filter(|_| named == Some(organization)),
+            method: request.method.to_string(),
+            route: request.route.clone(),
+            status: request.status,
+        };
+        app.record_refusal(&app.context_of(&anyone).by(who.id), command).await;
     }
-    let anyone = Anyone {
-        client: ClientInfo::of(&asked.headers),
-        ip: asked.ip,
-    };
-    let command = RecordAccessRefused {
-        by: user,
-        organization,
-        method: asked.method.to_string(),
-        route: asked.route,
-        status,
-    };
-    let context = app.context_of(&anyone).by(user);
-    if let Err(error) = app.executor.transact(&context, &command).await {
-        tracing::warn!(user.id = %user, organization.id = %organization, %error, "a refusal is not in the log");
+}
+
+impl WriteApi {
+    /// Notes that somebody showed a wrong API key of an organization.
+    pub(crate) async fn note_wrong_key(&self, anyone: &Anyone, organization: OrganizationId) {
+        const ROUTE: &str = "/connect/token";
+        let (method, nobody) = (Method::POST, UserId(organization.0));
+        let seen = format!("{ROUTE} {}", limit::from(anyone.ip));
+        if !self.account.noted.is_news(nobody, organization, &method, &seen) {
+            return;
+        }
+        let command = RecordAccessRefused {
+            by: None,
+            organization,
+            cipher: None,
+            method: method.to_string(),
+            route: ROUTE.to_owned(),
+            status: StatusCode::BAD_REQUEST.as_u16(),
+        };
+        self.record_refusal(&self.context_of(anyone), command).await;
+    }
+
+    /// Nobody fills the log with these.
+    async fn record_refusal(&self, context: &Context, command: RecordAccessRefused) {
+        let who = command.by.map_or(command.organization.0, |user| user.0);
+        if self.account.count(limit::REFUSED, who.to_string()).await.is_err() {
+            return;
+        }
+        let organization = command.organization;
+        if let Err(error) = self.executor.transact(context, &command).await {
+            tracing::warn!(organization.id = %organization, %error, "a refusal is not in the log");
+        }
     }
 }
 

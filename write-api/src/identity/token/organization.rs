@@ -51,6 +51,12 @@ pub(super) async fn sign_in(app: &WriteApi, anyone: &Anyone, form: &Form) -> Res
     // one that never made a key has none, and no text equals none
     let key = state.live().and_then(|live| live.api_key.as_ref());
     let Some(key) = key.filter(|key| proof::same(&key.0, secret)) else {
+        if state.live().is_some() {
+            let (app, anyone) = (app.clone(), anyone.clone());
+            let account = std::sync::Arc::clone(&app.account);
+            // behind the answer, which takes as long as where there is no such organization
+            let _ = account.later(async move { app.note_wrong_key(&anyone, id).await });
+        }
         return Err(TokenError::INVALID_CLIENT);
     };
     ports.forget(limit::LOGIN_PAIR, pair.as_str()).await;
