@@ -1,5 +1,6 @@
 //! The audit log: the same events, read another way.
 
+pub mod compare;
 mod member;
 mod organization;
 pub mod read;
@@ -16,13 +17,15 @@ use crate::{
 use async_trait::async_trait;
 use domain::{
     event::{Aggregate, DecodeError, Position, Recorded, StoredEvent},
-    id::UserId,
     organization::{group::GroupPlace, membership::Membership},
 };
 use member::Members;
 use record::{AuditRecord, Told};
 use sqlx::PgConnection;
 use std::sync::Arc;
+
+/// What the projector is called.
+const NAME: &str = "audit";
 
 /// The projector of the audit log.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +34,7 @@ pub struct AuditProjector;
 #[async_trait]
 impl Projector for AuditProjector {
     fn name(&self) -> &'static str {
-        "audit"
+        NAME
     }
 
     fn version(&self) -> i32 {
@@ -74,11 +77,9 @@ struct Records {
     members: Rows<Members>,
 }
 
-/// A record, and whose membership it is about, if that is known by then.
 struct Fresh {
     ordinal: i16,
     record: AuditRecord,
-    member: Option<UserId>,
 }
 
 impl Work for Records {
@@ -115,8 +116,7 @@ impl Work for Records {
             let numbered = (0..).zip(event.records);
             self.new.extend(numbered.map(|(ordinal, record)| Fresh {
                 ordinal,
-                record,
-                member,
+                record: AuditRecord { member, ..record },
             }));
         }
         Ok(())
@@ -191,5 +191,5 @@ fn write(fresh: &Fresh, line: &mut Line) {
     line.put(record.ip.as_deref()).put(&*record.origin);
     line.put(&*record.category).put(record.stream);
     line.put(record.event).put(record.correlation);
-    line.put(&*record.detail.to_string()).put(fresh.member.map(|id| id.0));
+    line.put(&*record.detail.to_string()).put(record.member.map(|id| id.0));
 }

@@ -13,8 +13,8 @@ use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
-/// Columns in the order [`read`] takes them.
-const COLUMNS: &str = "position, type, name, at, recorded_at, actor, acting_user_id, organization_id, user_id, cipher_id, folder_id,
+/// Columns in the order [`stored`] takes them.
+pub(super) const COLUMNS: &str = "position, type, name, at, recorded_at, actor, acting_user_id, organization_id, user_id, cipher_id, folder_id,
      collection_id, group_id, policy_id, membership_id, system_user, device_id, device_type, client, client_version, ip, origin,
      category, stream_id, event_id, correlation, detail, ordinal, member_user_id";
 
@@ -226,6 +226,33 @@ impl Asked<'_> {
 }
 
 impl Filter {
+    /// Whether a record, as it was written, is among those asked for: what the statement says that [`page`] runs. Not said here is
+    /// when: all records of an event have one time.
+    pub fn takes(&self, log: Log, ordinal: i16, record: &AuditRecord) -> bool {
+        let of_log = match log {
+            Log::Person(user) => record.organization.is_none() && record.user == Some(user),
+            Log::All(user) => ordinal == 0 && record.user == Some(user),
+            Log::Organization(id) => record.organization == Some(id),
+        };
+        let of_kind = match record.kind {
+            None => !self.numbered && self.kinds.is_empty(),
+            Some(kind) => self.kinds.is_empty() || self.kinds.contains(&kind),
+        };
+        let refused = record.kind.is_some_and(|kind| REFUSED_LOGINS.contains(&kind));
+        let by = |user| match record.acting_user {
+            None => refused && record.user == Some(user),
+            acting => acting == Some(user),
+        };
+        of_log
+            && of_kind
+            && self.acting_user.is_none_or(by)
+            && self.cipher.is_none_or(|id| record.cipher == Some(id))
+            && self.collection.is_none_or(|id| record.collection == Some(id))
+            && self.group.is_none_or(|id| record.group == Some(id))
+            && self.policy.is_none_or(|id| record.policy == Some(id))
+            && self.membership.is_none_or(|id| record.membership == Some(id))
+    }
+
     fn push(&self, query: &mut QueryBuilder<Postgres>) {
         if self.numbered {
             query.push(" and type is not null");
@@ -278,7 +305,23 @@ pub async fn streams_of(
     Ok(found.into_iter().map(counted).collect())
 }
 
+/// A record as it is read: the column `user_id` finds what somebody did too; in an organization's log it is about whose membership it
+/// is.
+pub(super) fn shown(record: AuditRecord) -> AuditRecord {
+    let of_user = record.organization.is_none() || record.kind.is_some_and(|kind| OF_USERS.contains(&kind));
+    let user = match of_user {
+        true => record.user,
+        false => record.member,
+    };
+    AuditRecord { user, ..record }
+}
+
 fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
+    stored(row).map(|(cursor, record)| (cursor, shown(record)))
+}
+
+/// A record as it was written.
+pub(super) fn stored(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
     let id = |column: usize| row.try_get::<Option<Uuid>, _>(column);
     let position = Position(row.try_get::<i64, _>(0)? as u64);
     let detail = match row.try_get(26)? {
@@ -286,29 +329,23 @@ fn read(row: &PgRow) -> Result<(Cursor, AuditRecord), sqlx::Error> {
         "{}" => Value::Object(serde_json::Map::new()),
         text => serde_json::from_str(text).map_err(|e| sqlx::Error::Decode(e.into()))?,
     };
-    let (kind, organization): (Option<i32>, _) = (row.try_get(1)?, id(7)?.map(OrganizationId));
-    // the column finds what somebody did too; in an organization's log it is about whose membership it is
-    let of_user = organization.is_none() || kind.is_some_and(|kind| OF_USERS.contains(&kind));
-    let user = match of_user {
-        true => id(8)?,
-        false => id(28)?,
-    };
     let record = AuditRecord {
         position,
-        kind,
+        kind: row.try_get(1)?,
         name: row.try_get::<String, _>(2)?.into(),
         at: Timestamp(row.try_get(3)?),
         recorded_at_micros: row.try_get(4)?,
         actor: row.try_get(5)?,
         acting_user: id(6)?.map(UserId),
-        organization,
-        user: user.map(UserId),
+        organization: id(7)?.map(OrganizationId),
+        user: id(8)?.map(UserId),
         cipher: id(9)?.map(CipherId),
         folder: id(10)?.map(FolderId),
         collection: id(11)?.map(CollectionId),
         group: id(12)?.map(GroupId),
         policy: id(13)?.map(PolicyId),
         membership: id(14)?.map(MembershipId),
+        member: id(28)?.map(UserId),
         system_user: row.try_get(15)?,
         device: id(16)?.map(DeviceId),
         device_type: row.try_get::<Option<i16>, _>(17)?.and_then(|n| u8::try_from(n).ok()),

@@ -78,6 +78,9 @@ pub struct AuditRecord {
     /// The membership it is about.
     #[serde(rename = "organizationUserId")]
     pub membership: Option<MembershipId>,
+    /// Whose membership that is, once somebody took it: an event says it, or one before it. What is read of it is `user`.
+    #[serde(skip)]
+    pub member: Option<UserId>,
     /// `EventSystemUser` of the API catalogue, if no person acted.
     pub system_user: Option<i16>,
     /// The device used.
@@ -220,6 +223,7 @@ pub(super) fn told(stored: &StoredEvent) -> Result<Told, DecodeError> {
         group: said.group,
         policy: said.policy,
         membership: said.membership,
+        member: said.member,
         system_user: system_user(meta.actor, said.kind),
         device: meta.device,
         device_type: meta.device_type,
