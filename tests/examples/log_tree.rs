@@ -109,7 +109,8 @@ async fn main() {
         began.elapsed().as_secs_f64()
     );
     let (began, before) = (Instant::now(), used());
-    tree.verify(key.public(), Vec::new(), &|_, _| {}).await.unwrap();
+    let worked = Position(events as u64);
+    tree.verify(key.public(), Vec::new(), worked, &|_, _| {}).await.unwrap();
     println!(
         "everything compared: {:.0} events/s, {:.1} us of processor each",
         size as f64 / began.elapsed().as_secs_f64(),

@@ -19,7 +19,7 @@ mod verify;
 pub use follow::{Follower, Step};
 pub use key::{LogKey, check};
 pub use prove::Prover;
-pub use verify::{Known, Verified};
+pub use verify::{Known, LAG, Verified};
 
 use commands::ports::{EventStore, ReadError};
 use domain::{event::StreamName, id::OrganizationId, proof::LogId};

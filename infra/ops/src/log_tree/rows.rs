@@ -211,17 +211,6 @@ impl LogTree {
         Ok(latest.map(|(size, note)| (size as u64, note)))
     }
 
-    /// All signed checkpoints, of this log and of those within it.
-    pub(super) async fn checkpoints(&self) -> Result<Vec<(LogId, String)>, TreeError> {
-        let notes: Vec<(String, String)> =
-            sqlx::query_as("select log, note from ops.log_checkpoint where log = $1 or starts_with(log, $2)")
-                .bind(&self.log.0)
-                .bind(self.log.parts())
-                .fetch_all(&self.pool)
-                .await?;
-        Ok(notes.into_iter().map(|(log, note)| (LogId(log), note)).collect())
-    }
-
     /// Signs the tree as it is stored, unless that was done; the size and the note. `None` while there are no leaves.
     ///
     /// # Errors

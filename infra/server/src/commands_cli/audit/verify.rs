@@ -3,9 +3,13 @@
 use super::Opened;
 use crate::{cli::AuditVerify, config::Config};
 use anyhow::{Context as _, Result, bail};
-use domain::proof::{export::Checker, note::PublicKey};
+use domain::{
+    event::Position,
+    proof::{export::Checker, note::PublicKey},
+};
 use indicatif::{ProgressBar, ProgressStyle};
-use ops::log_tree::{Known, check};
+use ops::log_tree::{Known, LAG, check};
+use projections::audit::compare;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, IsTerminal, Write},
@@ -65,7 +69,7 @@ pub fn file(verify: &AuditVerify) -> Result<()> {
     Ok(())
 }
 
-/// Compares the events of the database with the tree and all checkpoints that are known.
+/// Compares the events of the database with the trees and all checkpoints that are known, and the audit log with the events.
 pub(super) async fn database(opened: &Opened, config: &Config, verify: &AuditVerify) -> Result<()> {
     let log = opened.keys.log()?;
     let key = match &verify.key {
@@ -84,33 +88,73 @@ pub(super) async fn database(opened: &Opened, config: &Config, verify: &AuditVer
     if let Some(path) = &verify.old_checkpoint {
         checkpoints.push(known(&path.display().to_string(), text(path)?));
     }
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {per_sec}, {eta} left") {
-            bar.set_style(style);
-        }
-        bar
-    });
-    let progress = |events: u64, all: u64| match &bar {
-        Some(bar) => {
-            bar.set_length(all);
-            bar.set_position(events);
-        }
-        None => tracing::debug!(events, all, "verifying"),
-    };
+    // before the tree is looked at: what the log has taken by then the tree must have had time for
+    let worked = compare::position(&opened.stores.pool).await?;
+    let bar = Bar::new();
     let tree = crate::proof::tree(&log, &opened.stores);
-    let verified = tree.verify(&key, checkpoints, &progress).await;
-    if let Some(bar) = &bar {
-        bar.finish_and_clear();
-    }
+    let verified = tree
+        .verify(&key, checkpoints, worked, &|events, all| bar.show(events, all))
+        .await;
+    bar.clear();
     let verified = verified?;
+    let mut out = std::io::stdout().lock();
     writeln!(
-        std::io::stdout().lock(),
+        out,
         "{} events are as the log holds them, and as the logs of {} organizations do; {} checkpoints hold; {} events came since",
-        verified.events,
-        verified.organizations,
-        verified.checkpoints,
-        verified.later
+        verified.events, verified.organizations, verified.checkpoints, verified.later
+    )?;
+    let bar = Bar::new();
+    let compared = compare::compare(
+        &opened.stores.pool,
+        &opened.stores.feed(),
+        (verified.position, LAG),
+        &|at, all| bar.show(at.0, all.0),
+    )
+    .await;
+    bar.clear();
+    let compared = compared?;
+    if compared.position == Position::START {
+        writeln!(
+            out,
+            "there is no audit log to compare yet: the server makes it from the events"
+        )?;
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{} records of the audit log are what {} events say, up to position {}",
+        compared.records, compared.events, compared.position
     )?;
     Ok(())
+}
+
+/// How far it is, on a terminal.
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn new() -> Self {
+        Self(std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(0);
+            if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {per_sec}, {eta} left") {
+                bar.set_style(style);
+            }
+            bar
+        }))
+    }
+
+    fn show(&self, at: u64, all: u64) {
+        match &self.0 {
+            Some(bar) => {
+                bar.set_length(all);
+                bar.set_position(at);
+            }
+            None => tracing::debug!(at, all, "verifying"),
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
 }
