@@ -1,10 +1,10 @@
 //! Whatever is done to events, trees, checkpoints or the audit log by somebody who may do everything in the database.
 
-use super::world::World;
+use super::world::{World, organizations};
 use ops::log_tree::Follower;
 
 /// What a superuser might do, in each way one may be found out.
-const TAMPERED: [(&str, &str); 55] = [
+const TAMPERED: [(&str, &str); 58] = [
     ("an event's data changed", "update es.event set data = '{}' where position = 300"),
     (
         "and its digest with it",
@@ -127,6 +127,17 @@ const TAMPERED: [(&str, &str); 55] = [
         "a checkpoint listed as one of a larger tree",
         "update ops.log_checkpoint set size = 700 where log = 'annalock/test'",
     ),
+    (
+        "an organization's log dropped, and said to begin later",
+        "delete from ops.log_tree where log like '%000000000002'; delete from ops.log_tree_tile where log like '%000000000002';
+         delete from ops.log_checkpoint where log like '%000000000002'; update ops.log_tree set parts_since = 300",
+    ),
+    (
+        "the logs of all organizations dropped, and said to begin now",
+        "delete from ops.log_tree where log like '%/organization/%'; delete from ops.log_tree_tile where log like '%/organization/%';
+         delete from ops.log_checkpoint where log like '%/organization/%'; update ops.log_tree set parts_since = position",
+    ),
+    ("where logs of organizations begin", "update ops.log_tree set parts_since = 1"),
     (
         "who acted, in a record",
         "update read.audit_record set acting_user_id = gen_random_uuid() where position = 300 and ordinal = 0",
@@ -340,4 +351,28 @@ async fn nothing_is_found_while_events_come() {
     };
     tokio::join!(writing, comparing);
     world.verify(&[]).await.unwrap();
+}
+
+/// Whoever drops an organization's log and lets it begin anew has the server sign the new one. Its past is still in the events, which the
+/// tree over everything holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_an_organization_cannot_be_begun_anew() {
+    for since in ["", "update ops.log_tree set parts_since = 300"] {
+        let world = World::new().await;
+        world.append(300).await;
+        let held = world.signed().await;
+        world
+            .tamper(&format!(
+                "delete from ops.log_tree where log like '%000000000002'; delete from ops.log_tree_tile where log like '%000000000002';
+                 delete from ops.log_checkpoint where log like '%000000000002'; {since}"
+            ))
+            .await;
+        world.append(60).await;
+        world.signed().await;
+        let [_, organization] = organizations();
+        let anew = world.tree().of(organization).latest().await.unwrap().unwrap();
+        assert_eq!(anew.0, 20, "it was begun anew and signed");
+        let found = world.verify(&[&held]).await.unwrap_err();
+        assert!(found.contains("organization"), "{found}");
+    }
 }

@@ -142,6 +142,11 @@ impl World {
         self.append_naming(count, named).await;
     }
 
+    /// The same, as it was when metadata named no organizations.
+    pub async fn append_for_nobody(&self, count: usize) {
+        self.append_naming(count, |_| Vec::new()).await;
+    }
+
     pub async fn append_naming(&self, count: usize, named: fn(usize) -> Vec<OrganizationId>) {
         let appends = (0..count).map(|i| StreamAppend {
             stream: StreamName::new("folder", Uuid::new_v4()),

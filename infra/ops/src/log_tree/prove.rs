@@ -96,22 +96,31 @@ impl Prover {
     /// # Errors
     /// [`TreeError`].
     pub async fn end(&mut self) -> Result<Position, TreeError> {
-        let Some(last) = self.size.checked_sub(1) else {
-            return Ok(Position::START);
-        };
+        match self.size.checked_sub(1) {
+            None => Ok(Position::START),
+            Some(last) => self.position_of(last).await,
+        }
+    }
+
+    /// The position of the event at `index`.
+    ///
+    /// # Errors
+    /// [`TreeError`].
+    pub async fn position_of(&mut self, index: u64) -> Result<Position, TreeError> {
         let tile: Option<(i64, Option<Vec<u8>>)> = sqlx::query_as(
             "select after_position, positions from ops.log_tree_tile where log = $1 and level = 0 and index = $2",
         )
         .bind(&self.tree.log.0)
-        .bind((last / WIDTH) as i64)
+        .bind((index / WIDTH) as i64)
         .fetch_optional(&self.tree.pool)
         .await?;
         let places = match tile {
             Some((after, listed)) => self.places(Position(after as u64), listed, None).await?,
             None => Vec::new(),
         };
-        let place = places.get((last % WIDTH) as usize);
-        let place = place.ok_or_else(|| TreeError::Found("the stored tree lacks its last tile".to_owned()))?;
+        let place = places.get((index % WIDTH) as usize);
+        let place =
+            place.ok_or_else(|| TreeError::Found(format!("the stored tree lacks the place of index {index}")))?;
         Ok(place.position)
     }
 

@@ -194,15 +194,15 @@ impl LogTree {
                 if !self.counts(&event.stream) {
                     continue;
                 }
+                let organizations = organizations_in(&event.meta);
+                stored.begins_before(event, &organizations)?;
                 if all.size() == size {
                     later.take(event, stored.position, worked)?;
                     continue;
                 }
                 self.is_held(event, &leaf, all.size(), &leaves)?;
                 all.push(&leaf, place, &roots)?;
-                let parts_since = stored.parts_since;
-                let organizations = organizations_in(&event.meta).into_iter();
-                for organization in organizations.filter(|_| event.position > parts_since) {
+                for organization in organizations {
                     let part = parts.entry(organization);
                     let part = part.or_insert_with(|| Anew::new(self.of(organization)));
                     part.push(&leaf, place, &roots)?;

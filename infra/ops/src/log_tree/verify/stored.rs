@@ -1,9 +1,10 @@
 //! The tables of the trees, as they are at one moment.
 
-use super::{Known, LogTree, Roots, TreeError, found};
+use super::{Known, LogTree, Roots, TreeError, found, named};
 use crate::log_tree::{check, growing::Row};
 use domain::{
-    event::Position,
+    event::{Position, StoredEvent},
+    id::OrganizationId,
     proof::{
         Hash, LogId,
         checkpoint::Checkpoint,
@@ -143,6 +144,19 @@ impl Stored {
             .into_iter()
             .flat_map(|(tile, hashes)| (tile.index * WIDTH..).zip(hashes));
         Ok(leaves.collect())
+    }
+
+    /// An event that names organizations stands in their logs, so these cannot begin behind it. Where they were added later,
+    /// events before them name none.
+    pub fn begins_before(&self, event: &StoredEvent, organizations: &[OrganizationId]) -> Result<(), TreeError> {
+        match organizations.first() {
+            Some(organization) if event.position <= self.parts_since => found(format!(
+                "the logs of organizations are said to begin behind position {}, and {} stands in that of {organization}",
+                self.parts_since,
+                named(event)
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether tiles of `tree` are stored as they are here, hashes and where leaves lie, and no longer than they have to be.

@@ -103,6 +103,13 @@ pub(super) async fn database(opened: &Opened, config: &Config, verify: &AuditVer
         "{} events are as the log holds them, and as the logs of {} organizations do; {} checkpoints hold; {} events came since",
         verified.events, verified.organizations, verified.checkpoints, verified.later
     )?;
+    if verified.parts_since > Position::START {
+        writeln!(
+            out,
+            "the logs of organizations begin behind position {}: no event before it names any",
+            verified.parts_since
+        )?;
+    }
     let bar = Bar::new();
     let compared = compare::compare(
         &opened.stores.pool,
