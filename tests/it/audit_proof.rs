@@ -172,6 +172,90 @@ async fn the_server_signs_its_log_and_verify_finds_what_was_changed_behind_its_b
     }
 }
 
+/// Nothing is signed of a record that says something else than its event, and nothing with one missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_not_what_their_events_say_are_found_and_not_exported() {
+    let database = database().await;
+    let server = Server::start_with(&[("ANNALOCK_DATABASE_URL", &database.url)]).await;
+    let (account, client) = server.member("records").await;
+    let organization = client.found(&account, "One").await;
+    for name in ["a", "b"] {
+        client
+            .make_shared(&organization, name, &[&organization.collection])
+            .await;
+    }
+    let run = async |command: &[&str]| {
+        let file = place(&server);
+        let mut arguments = command.to_vec();
+        arguments.extend(["-o", file.to_str().unwrap()].iter().filter(|_| command[1] == "export"));
+        let (code, text) = server.run(&arguments).await;
+        let sealed = std::fs::read_to_string(&file).is_ok_and(|lines| lines.contains("annalockSeal"));
+        (code, text, sealed)
+    };
+    let verify = &["audit", "verify"][..];
+    let of_user = &["audit", "export", "--user", &account.email, "--proof"][..];
+    let of_organization = &["audit", "export", "--organization", &organization.id, "--proof"][..];
+    let by_the_whole = &[of_organization, &["--whole-log"]].concat()[..];
+    let of_items = &[of_organization, &["--type", "1100"]].concat()[..];
+    for command in [of_user, of_organization, by_the_whole, of_items] {
+        let (code, text, sealed) = run(command).await;
+        assert!(code == Some(0) && sealed, "{text}");
+    }
+    let (code, text, _) = run(verify).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("records of the audit log are what"), "{text}");
+    let made = "select position from read.audit_record where name = 'CipherCreated' order by position limit 1";
+    let made: i64 = sqlx::query_scalar(made).fetch_one(&database.pool).await.unwrap();
+    let tamper = async |statement: &str| {
+        let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&database.pool).await;
+        assert!(done.unwrap().rows_affected() > 0, "{statement}");
+    };
+    tamper("create table public.kept as table read.audit_record").await;
+    for change in [
+        "acting_user_id = gen_random_uuid()",
+        "ip = '203.0.113.9'",
+        "type = 1101",
+        "at = at - 86400000",
+        "detail = '{}'",
+    ] {
+        tamper(&format!(
+            "update read.audit_record set {change} where position = {made}"
+        ))
+        .await;
+        for command in [verify, of_user, of_organization, by_the_whole] {
+            let (code, text, sealed) = run(command).await;
+            assert!(code == Some(1) && !sealed, "{change}: {text}");
+            assert!(
+                text.contains(&format!("the event at position {made} ")),
+                "{change}: {text}"
+            );
+        }
+        tamper(&format!(
+            "delete from read.audit_record where position = {made};
+             insert into read.audit_record select * from public.kept where position = {made}"
+        ))
+        .await;
+    }
+    tamper(&format!("delete from read.audit_record where position = {made}")).await;
+    let (code, text, _) = run(verify).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(&format!("the event at position {made} ")), "{text}");
+    let (code, text, sealed) = run(of_organization).await;
+    assert!(code == Some(1) && !sealed, "{text}");
+    assert!(text.contains("has no record"), "{text}");
+    tamper(&format!(
+        "insert into read.audit_record select * from public.kept where position = {made}"
+    ))
+    .await;
+    // an export that leaves out what is said to be older than the log
+    tamper(&format!("update ops.log_tree set parts_since = {made}")).await;
+    for command in [verify, of_organization] {
+        let (code, text, sealed) = run(command).await;
+        assert!(code == Some(1) && !sealed, "{text}");
+        assert!(text.contains("said to begin behind position"), "{text}");
+    }
+}
+
 /// The log of an organization is a tree of its own: a whole export of it has every index, and what its people were given as
 /// a checkpoint is a beginning of every later one.
 #[tokio::test(flavor = "multi_thread")]

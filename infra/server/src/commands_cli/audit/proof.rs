@@ -3,17 +3,20 @@
 use super::{Chosen, Opened, PAGE};
 use crate::cli::AuditExport;
 use anyhow::{Context as _, Result, bail};
+use commands::ports::Seal as _;
 use domain::{
-    event::Position,
+    event::{Position, StoredEvent},
     id::OrganizationId,
     proof::{
         checkpoint::Checkpoint,
         export::{Consistency, FORMAT, Header, LeafProof, Lines, Seal, Text},
+        leaf::Leaf,
     },
 };
 use ops::log_tree::{Follower, LogTree, Prover, check};
 use projections::audit::{
-    read::{Cursor, Log},
+    compare::Told,
+    read::{Cursor, Filter, Log},
     record::AuditRecord,
 };
 use serde::Serialize;
@@ -24,7 +27,7 @@ use std::io::Write;
 struct Proved<'a> {
     #[serde(flatten)]
     record: &'a AuditRecord,
-    proof: LeafProof,
+    proof: &'a LeafProof,
 }
 
 /// `audit checkpoint`: takes up what is new, signs, prints.
@@ -50,7 +53,8 @@ fn log_of(all: &LogTree, organization: Option<OrganizationId>) -> LogTree {
     organization.map_or_else(|| all.clone(), |organization| all.of(organization))
 }
 
-/// The records chosen with their proofs, between a header and a seal; how many records.
+/// The records chosen with their proofs, between a header and a seal; how many records. Each is what its stored event says, and
+/// no record of these events is missing; where the log of an organization is exported whole, no event of it is.
 pub(super) async fn write(
     opened: &Opened,
     mut chosen: Chosen,
@@ -65,23 +69,14 @@ pub(super) async fn write(
         Log::Organization(organization) if !export.whole_log => Some(organization),
         Log::Organization(_) | Log::All(_) | Log::Person(_) => None,
     };
-    let since = follower.tree().parts_since().await?;
-    if organization.is_some() && since > Position::START {
-        tracing::warn!(
-            position = since.0,
-            "what is older than the log of the organization is left out: --whole-log proves it"
-        );
-        let ordinal = i16::MAX;
-        let first = Cursor {
-            position: since,
-            ordinal,
-        };
-        chosen.after = chosen.after.max(Some(first));
-    }
+    let whole = organization.is_some() && chosen.after.is_none() && chosen.filter == Filter::default();
     let tree = log_of(follower.tree(), organization);
     let log = tree.log().clone();
     let (size, note) = tree.sign(&key).await?.context("there is no event yet")?;
     let mut prover = Prover::new(tree.clone(), size);
+    if organization.is_some() {
+        leave_out_older(follower.tree(), &mut prover, &mut chosen).await?;
+    }
     // all that is signed is to be in the read models, and nothing that came later in the export
     let end = prover.end().await?;
     super::caught_up(opened).await?;
@@ -109,12 +104,17 @@ pub(super) async fn write(
         checkpoint: note,
         consistency,
     })?)?;
+    let mut events = Events {
+        opened,
+        prover,
+        next: whole.then_some(0),
+        at: None,
+    };
     let (mut after, mut count) = (chosen.after, 0);
     loop {
         let page = chosen.page(opened, after).await?;
-        for (_, record) in page.iter().take_while(|(cursor, _)| cursor.position <= end) {
-            let (index, leaf, inclusion) = prover.event(record.position).await?;
-            let proof = LeafProof::new(index, &leaf, inclusion);
+        for (cursor, record) in page.iter().take_while(|(cursor, _)| cursor.position <= end) {
+            let proof = events.prove(&chosen, *cursor, record).await?;
             put(serde_json::to_string(&Proved { record, proof })?)?;
             count += 1;
         }
@@ -123,6 +123,7 @@ pub(super) async fn write(
             _ => break,
         }
     }
+    events.end(size)?;
     let seal = Seal {
         annalock_seal: key.sign(&lines.checkpoint(&log)),
     };
@@ -130,4 +131,96 @@ pub(super) async fn write(
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(count)
+}
+
+/// What is older than the logs of organizations is in none of them.
+async fn leave_out_older(all: &LogTree, prover: &mut Prover, chosen: &mut Chosen) -> Result<()> {
+    let since = all.parts_since().await?;
+    if since == Position::START {
+        return Ok(());
+    }
+    let first = prover.position_of(0).await?;
+    if first <= since {
+        bail!(
+            "the log of the organization is said to begin behind position {since}, and holds the event at position {first}"
+        );
+    }
+    tracing::warn!(
+        position = since.0,
+        "what is older than the log of the organization is left out: --whole-log proves it"
+    );
+    let ordinal = i16::MAX;
+    let first = Cursor {
+        position: since,
+        ordinal,
+    };
+    chosen.after = chosen.after.max(Some(first));
+    Ok(())
+}
+
+/// Goes along the events that records are of.
+struct Events<'a> {
+    opened: &'a Opened,
+    prover: Prover,
+    /// The index of the next event, where none may be left out.
+    next: Option<u64>,
+    /// The event of the last record, and its proof.
+    at: Option<(Told, LeafProof)>,
+}
+
+impl Events<'_> {
+    /// The proof of the event of `record`, if the event says what the record does.
+    async fn prove(&mut self, chosen: &Chosen, cursor: Cursor, record: &AuditRecord) -> Result<&LeafProof> {
+        let same = self.at.take_if(|(told, _)| told.position() == cursor.position);
+        let (mut told, proof) = match same {
+            Some(same) => same,
+            None => self.begin(chosen, cursor.position).await?,
+        };
+        told.take(cursor.ordinal, record)?;
+        Ok(&self.at.insert((told, proof)).1)
+    }
+
+    /// Goes on to the event at `position`: what its records are to be, and its proof.
+    async fn begin(&mut self, chosen: &Chosen, position: Position) -> Result<(Told, LeafProof)> {
+        self.end_of_event()?;
+        let (index, leaf, inclusion) = self.prover.event(position).await?;
+        if let Some(next) = &mut self.next {
+            if index != *next {
+                bail!("the event at index {next} of the log has no record: it was dropped, or is parked");
+            }
+            *next += 1;
+        }
+        let event = event_of(self.opened, &leaf, position).await?;
+        let behind = |cursor: Cursor| chosen.after.is_none_or(|after| cursor > after);
+        let told = Told::by(event)?
+            .read(|cursor, record| behind(cursor) && chosen.filter.takes(chosen.log, cursor.ordinal, record));
+        Ok((told, LeafProof::new(index, &leaf, inclusion)))
+    }
+
+    /// No record of the last event is missing.
+    fn end_of_event(&mut self) -> Result<()> {
+        match self.at.take() {
+            Some((told, _)) => Ok(told.end()?),
+            None => Ok(()),
+        }
+    }
+
+    /// No event is missing from a log of `size` events that is exported whole.
+    fn end(&mut self, size: u64) -> Result<()> {
+        self.end_of_event()?;
+        match self.next.filter(|next| *next != size) {
+            Some(next) => bail!("the event at index {next} of the log has no record: it was dropped, or is parked"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The stored event that `leaf` is of, personal data opened.
+async fn event_of(opened: &Opened, leaf: &Leaf, position: Position) -> Result<StoredEvent> {
+    let stores = &opened.stores;
+    let mut read = stores.store().read_stream(&leaf.stream, leaf.revision, 1).await?;
+    read.retain(|event| event.position == position && Leaf::of(event) == *leaf);
+    let mut read = stores.keyring.open(read).await?;
+    read.pop()
+        .with_context(|| format!("the event at position {position} is not what its digests are of: it was changed"))
 }
