@@ -256,6 +256,50 @@ async fn records_that_are_not_what_their_events_say_are_found_and_not_exported()
     }
 }
 
+/// A tree that somebody stopped for good shows by itself, and when everything is compared. People are served all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_that_cannot_go_on_shows_in_the_health_of_the_server() {
+    let database = database().await;
+    let server = Server::start_with(&[("ANNALOCK_DATABASE_URL", &database.url)]).await;
+    let (account, client) = server.member("stopped").await;
+    checkpoint(&server).await;
+    let health = async || {
+        let answer = reqwest::get(format!("{}/readyz", server.ops_url)).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        let checks = answer["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["name"] == "log_tree").unwrap().clone()
+    };
+    assert_eq!(health().await["ready"], true);
+    // what the trigger lets through, without rights of a superuser
+    sqlx::query(
+        "update ops.log_tree_tile set hashes = hashes || decode(repeat('00', 32), 'hex')
+         where level = 0 and log not like '%/organization/%'",
+    )
+    .execute(&database.pool)
+    .await
+    .unwrap();
+    let (code, text) = server.run(&["audit", "verify"]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("tile 0 of level 0"), "{text}");
+    client.create(&account, Kind::Login, "one").await;
+    let mut waited = 0;
+    let shown = loop {
+        let health = health().await;
+        if health["ready"] == false {
+            break health;
+        }
+        assert!(waited < 600, "{health} after a minute");
+        waited += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(shown["detail"].as_str().unwrap().contains("failed 3 times"), "{shown}");
+    let metrics = reqwest::get(format!("{}/metrics", server.ops_url)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("annalock_log_stuck{part=\"log_tree\"} 1"), "{metrics}");
+    client.create(&account, Kind::Login, "two").await;
+}
+
 /// The log of an organization is a tree of its own: a whole export of it has every index, and what its people were given as
 /// a checkpoint is a beginning of every later one.
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 //! In `checkpoints/` of the data folder: `key` (the public key), `latest` (the newest signed checkpoint) and `history` (all of
 //! them, a JSON object per line). They are worth something where somebody else has kept copies of them.
 
-use crate::{compose::Shell, keys::Keys, stores::Stores};
+use crate::{compose::Shell, keys::Keys, readiness::Readiness, stores::Stores};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use commands::ports::{DirectoryError, SignedLog, SignedLogs};
@@ -15,6 +15,7 @@ use domain::{
 use eventstore_kurrentdb::is_bookkeeping;
 use ops::log_tree::{Follower, LogKey, LogTree, Step};
 use std::{
+    fmt::Display,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -31,6 +32,8 @@ const GATHER: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(5);
 /// How long it leaves the work to another process that does it, and how long after a failure it tries again.
 const LATER: Duration = Duration::from_secs(10);
+/// How often in a row something fails before an operator is to look: half a minute for the tree, three minutes for signatures.
+const REPEATED: u32 = 3;
 
 /// What a store without groups keeps for itself is no history.
 fn counts(stream: &StreamName) -> bool {
@@ -52,6 +55,8 @@ pub fn start(shell: &Shell, keys: &Keys, stores: &Stores) -> Result<()> {
         follower: Follower::new(tree(&log, stores)),
         key: keys.checkpoints(&log)?,
         folder: Folder(shell.data.checkpoints()),
+        tree: Health::of("log_tree", &shell.readiness),
+        signatures: Health::of("log_signatures", &shell.readiness),
     };
     work.folder.replace("key", &format!("{}\n", work.key.public()))?;
     let (stop, wake) = (shell.shutdown.background.clone(), stores.store().wake());
@@ -99,6 +104,8 @@ struct Work {
     follower: Follower,
     key: LogKey,
     folder: Folder,
+    tree: Health,
+    signatures: Health,
 }
 
 impl Work {
@@ -107,11 +114,15 @@ impl Work {
     async fn run(mut self, mut wake: watch::Receiver<Position>, stop: CancellationToken) {
         let (mut signed, mut next) = (None, Instant::now());
         while !stop.is_cancelled() {
-            let pause = match self.follower.step().await {
+            let step = self.follower.step().await;
+            if step.is_err() && stop.is_cancelled() {
+                break; // the stores are closed
+            }
+            self.tree.tell(step.as_ref().err());
+            let pause = match step {
                 Ok(Step::More) => continue,
                 Ok(Step::Head) => GATHER,
                 Ok(Step::Overtaken) => LATER,
-                Err(_) if stop.is_cancelled() => break, // the stores are closed
                 Err(error) => {
                     tracing::warn!(%error, "the tree of the log does not move on; tried again soon");
                     LATER
@@ -120,9 +131,11 @@ impl Work {
             let size = self.follower.size().filter(|size| *size > 0);
             if size.is_some() && size != signed && Instant::now() >= next {
                 next = Instant::now() + SIGN;
-                match self.publish().await {
+                let published = self.publish().await.map_err(|error| format!("{error:#}"));
+                self.signatures.tell(published.as_ref().err());
+                match published {
                     Ok(()) => signed = size,
-                    Err(error) => tracing::error!(error = format!("{error:#}"), "the log is not signed"),
+                    Err(error) => tracing::error!(error, "the log is not signed"),
                 }
             }
             let rest = async {
@@ -141,6 +154,43 @@ impl Work {
         }
         self.follower.tree().sign_parts(&self.key).await?;
         Ok(())
+    }
+}
+
+/// How a part of the work goes: shown by `/readyz`, and a metric. People are served all the same: what is not in the tree yet is
+/// stored, and a vault that whoever can write one row of the database can close would be worse than a log that is late.
+struct Health {
+    name: &'static str,
+    readiness: Readiness,
+    /// How often in a row it has failed.
+    failed: u32,
+}
+
+impl Health {
+    fn of(name: &'static str, readiness: &Readiness) -> Self {
+        let mut health = Self {
+            name,
+            readiness: readiness.clone(),
+            failed: 0,
+        };
+        health.tell(None::<&String>);
+        health
+    }
+
+    /// Tells of a try.
+    fn tell(&mut self, error: Option<&impl Display>) {
+        self.failed = if error.is_some() {
+            self.failed.saturating_add(1)
+        } else {
+            0
+        };
+        let well = self.failed < REPEATED;
+        let detail = match error {
+            None => "it goes on".to_owned(),
+            Some(error) => format!("failed {} times: {error}", self.failed),
+        };
+        self.readiness.show(self.name, well, detail);
+        metrics::gauge!("annalock_log_stuck", "part" => self.name).set(if well { 0.0 } else { 1.0 });
     }
 }
 
@@ -195,6 +245,21 @@ pub fn history(data: &Path) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_again_and_again_shows_until_it_goes_on() {
+        let readiness = Readiness::default();
+        let mut health = Health::of("log_tree", &readiness);
+        let shown = || readiness.checks().remove(0);
+        assert!(shown().ready);
+        for ready in [true, true, false, false] {
+            health.tell(Some(&"a tile was changed"));
+            assert_eq!(shown().ready, ready);
+        }
+        assert!(shown().detail.contains("failed 4 times: a tile was changed"));
+        health.tell(None::<&String>);
+        assert!(shown().ready);
+    }
 
     #[test]
     fn every_checkpoint_is_written_down_once_and_the_newest_is_the_latest() {
