@@ -284,6 +284,8 @@ fn system_user(actor: Actor, kind: Option<i32>) -> Option<i16> {
         Actor::Organization(_) => Some(3),
         Actor::System if kind == Some(REVOKED_FOR_TWO_FACTOR) => Some(4),
         Actor::DomainVerification => Some(2),
+        // written before it had a name
+        Actor::System if matches!(kind, Some(2002 | 2003)) => Some(2),
         Actor::Admin(_) => Some(5),
         Actor::System => Some(0),
         Actor::User(_) | Actor::Anonymous => None,

@@ -172,7 +172,7 @@ fn asked(export: &AuditExport) -> Value {
         ("actingUserId", export.actor.map(|actor| json!(actor))),
         ("object", export.object.as_ref().map(|object| json!(object))),
         ("after", export.after.as_ref().map(|after| json!(after))),
-        ("proof", export.proof.then(|| json!(true))),
+        ("proof", export.proof.then_some(json!(true))),
     ];
     let said = said
         .into_iter()

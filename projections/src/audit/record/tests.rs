@@ -74,3 +74,25 @@ fn an_event_has_records_in_the_logs_of_the_organizations_its_metadata_names_and_
     compare::<Policy>();
     compare::<Task>();
 }
+
+#[test]
+fn what_the_server_does_by_itself_has_the_number_of_the_catalogue() {
+    let organization = OrganizationId(Uuid::from_u128(1));
+    for (actor, kind, number) in [
+        (Actor::DomainVerification, 2002, Some(2)),
+        (Actor::DomainVerification, 1700, Some(2)),
+        (Actor::DomainVerification, 1521, Some(2)),
+        (Actor::System, 2003, Some(2)),
+        (Actor::System, 1520, Some(4)),
+        (Actor::System, 1503, Some(0)),
+        (Actor::Organization(organization), 1503, Some(3)),
+        (Actor::Scim(organization), 1503, Some(1)),
+        (Actor::Anonymous, 1005, None),
+    ] {
+        assert_eq!(system_user(actor, Some(kind)), number, "{actor:?} {kind}");
+    }
+    // as it was written before, and as it is now
+    let read = |text: &str| serde_json::from_str::<Actor>(text).unwrap();
+    assert_eq!(read(r#"{"kind":"system"}"#), Actor::System);
+    assert_eq!(read(r#"{"kind":"domain_verification"}"#), Actor::DomainVerification);
+}
