@@ -204,6 +204,7 @@ mod tests {
             group: None,
             policy: None,
             membership: None,
+            member: None,
             system_user: None,
             device: None,
             device_type: Some(9),

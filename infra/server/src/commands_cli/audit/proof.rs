@@ -5,8 +5,9 @@ use crate::cli::AuditExport;
 use anyhow::{Context as _, Result, bail};
 use commands::ports::Seal as _;
 use domain::{
-    event::{Position, StoredEvent},
-    id::OrganizationId,
+    event::{Aggregate as _, Position, StoredEvent},
+    id::{MembershipId, OrganizationId, UserId},
+    organization::membership::Membership,
     proof::{
         checkpoint::Checkpoint,
         export::{Consistency, FORMAT, Header, LeafProof, Lines, Seal, Text},
@@ -20,7 +21,7 @@ use projections::audit::{
     record::AuditRecord,
 };
 use serde::Serialize;
-use std::io::Write;
+use std::{collections::HashMap, io::Write};
 
 /// A record and its proof, as one object.
 #[derive(Serialize)]
@@ -108,6 +109,7 @@ pub(super) async fn write(
         opened,
         prover,
         next: whole.then_some(0),
+        members: HashMap::new(),
         at: None,
     };
     let (mut after, mut count) = (chosen.after, 0);
@@ -164,6 +166,8 @@ struct Events<'a> {
     prover: Prover,
     /// The index of the next event, where none may be left out.
     next: Option<u64>,
+    /// Whose memberships are, and from which event on.
+    members: HashMap<MembershipId, Option<(Position, UserId)>>,
     /// The event of the last record, and its proof.
     at: Option<(Told, LeafProof)>,
 }
@@ -192,9 +196,38 @@ impl Events<'_> {
         }
         let event = event_of(self.opened, &leaf, position).await?;
         let behind = |cursor: Cursor| chosen.after.is_none_or(|after| cursor > after);
-        let told = Told::by(event)?
+        let told = Told::by(event)?;
+        let member = match told.membership().filter(|_| told.member().is_none()) {
+            Some(membership) => self.member(membership, position).await?,
+            None => None,
+        };
+        let told = told
+            .about(member)
             .read(|cursor, record| behind(cursor) && chosen.filter.takes(chosen.log, cursor.ordinal, record));
         Ok((told, LeafProof::new(index, &leaf, inclusion)))
+    }
+
+    /// Whose a membership was by `position`, from its own stored events.
+    async fn member(&mut self, membership: MembershipId, position: Position) -> Result<Option<UserId>> {
+        let since = match self.members.get(&membership) {
+            Some(known) => *known,
+            None => {
+                let stream = Membership::stream(membership);
+                let stores = &self.opened.stores;
+                let read = stores.store().read_streams(&[(stream, 0)]).await?;
+                let mut since = None;
+                for event in stores.keyring.open(read.into_iter().flatten().collect()).await? {
+                    let at = event.position;
+                    if let Some(user) = Told::by(event)?.member() {
+                        since = Some((at, user));
+                        break;
+                    }
+                }
+                self.members.insert(membership, since);
+                since
+            }
+        };
+        Ok(since.filter(|(at, _)| *at <= position).map(|(_, user)| user))
     }
 
     /// No record of the last event is missing.
