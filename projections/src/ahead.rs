@@ -19,7 +19,7 @@ const PAGE: usize = 2 << 20;
 /// The most and the fewest events of a page, and how many the first one has.
 const MOST: usize = 20_000;
 const FEWEST: usize = 100;
-const FIRST: usize = 1_000;
+pub(crate) const FIRST: usize = 1_000;
 /// Pages that are decoded or being decoded and wait to be taken; one more is being read.
 const QUEUE: usize = 4;
 /// What an event costs in memory beside its bytes.
@@ -164,7 +164,7 @@ async fn read<W: Work>(
 
 /// How many events the next page shall have: as many as fill it, by the size of those of the last, but not twice as many
 /// as that one was allowed.
-fn next_size(size: usize, last: &Batch) -> usize {
+pub(crate) fn next_size(size: usize, last: &Batch) -> usize {
     let each = weight(last) / last.events.len().max(1);
     (PAGE / each.max(1)).min(size * 2).clamp(FEWEST, MOST)
 }

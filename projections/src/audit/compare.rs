@@ -28,9 +28,6 @@ use std::{
     time::Duration,
 };
 
-/// Events read at once.
-const PAGE: usize = 1_000;
-
 /// Why the log was not compared, or how it differs.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
@@ -252,9 +249,10 @@ pub async fn compare(
         position: live.position,
         ..Compared::default()
     };
-    let (mut after, mut whose) = (Position::START, Whose::default());
+    let (mut after, mut size, mut whose) = (Position::START, ahead::FIRST, Whose::default());
     while after < live.position {
-        let batch = ahead::cut(feed.next(after, PAGE).await?, Some(live.position));
+        let batch = ahead::cut(feed.next(after, size).await?, Some(live.position));
+        size = ahead::next_size(size, &batch);
         if batch.next <= after {
             return found(format!(
                 "the audit log is at position {}, and the history ends at {after}",
@@ -386,8 +384,10 @@ async fn keeps_up(
     (worked, lag): (Position, Duration),
 ) -> Result<(), CompareError> {
     let mut first: Option<StoredEvent> = None;
+    let mut size = ahead::FIRST;
     while after < worked {
-        let batch = ahead::cut(feed.next(after, PAGE).await?, Some(worked));
+        let batch = ahead::cut(feed.next(after, size).await?, Some(worked));
+        size = ahead::next_size(size, &batch);
         if batch.next <= after {
             break;
         }
