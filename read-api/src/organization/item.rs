@@ -5,10 +5,7 @@ use crate::{
     ReadApi, unavailable,
     vault::cipher::{Shape, json_response, render_shared},
 };
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{
     id::{CipherId, CollectionId, OrganizationId, UserId},
     organization::access::{ItemRights, Standing},
@@ -21,7 +18,7 @@ use projections::sync::{
 };
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
-use web::{Answer, Caller, PathId, Problem, Routes};
+use web::{Answer, Caller, PathId, Problem, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {

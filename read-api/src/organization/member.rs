@@ -2,10 +2,7 @@
 
 use super::wire;
 use crate::{ReadApi, unavailable};
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use domain::{
     id::{CollectionId, MembershipId, OrganizationId, UserId},
     organization::{access::Standing, grant::Grantee, membership::RevocationReason, policy::Enforced},
@@ -19,7 +16,7 @@ use projections::sync::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
-use web::{Answer, Caller, List, PathId, PathIds, Problem, Routes};
+use web::{Answer, Caller, List, PathId, PathIds, Problem, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {

@@ -1,10 +1,7 @@
 //! Security tasks as those see them who are to do them, and those who gave them.
 
 use crate::{ReadApi, unavailable};
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use domain::id::{CollectionId, OrganizationId, TaskId};
 use projections::sync::{
     shared::{self, About},
@@ -12,7 +9,7 @@ use projections::sync::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use web::{Answer, Caller, List, PathId, Problem, Routes};
+use web::{Answer, Caller, List, PathId, Problem, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<ReadApi> {

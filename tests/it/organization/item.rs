@@ -342,3 +342,27 @@ async fn an_item_of_the_organization_is_filed_with_it_or_not_changed_at_all() {
         assert!(seen["archivedDate"].is_string(), "{seen}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_said_twice_or_wrongly_is_refused_as_clients_read_it() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("twice-ann").await;
+    let organization = anns.found(&ann, "Twice").await;
+    let id = &organization.id;
+    for path in [
+        format!("/api/ciphers/organization-details?organizationId={id}&organizationId={id}"),
+        "/api/ciphers/organization-details?organizationId=none".to_owned(),
+        "/api/ciphers/organization-details/assigned?organizationId=1".to_owned(),
+        format!("/api/organizations/{id}/users?includeGroups=perhaps"),
+        format!("/api/organizations/{id}/policies/token?organizationUserId=nobody"),
+        format!("/api/organizations/{id}/events?start=2026-01-01&start=2026-01-02"),
+    ] {
+        let answer = anns.get(&path).await;
+        assert_eq!(
+            (answer.status, &answer.body["object"]),
+            (400, &json!("error")),
+            "{path}: {}",
+            answer.text
+        );
+    }
+}

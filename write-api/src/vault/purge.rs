@@ -4,7 +4,7 @@ use crate::{
     WriteApi,
     account::secret::{Accept, SecretRequest, verification_failed},
 };
-use axum::extract::{Query, State};
+use axum::extract::State;
 use commands::{
     ports::About,
     vault::{purge::PurgeVault, shared::PurgeShared},
@@ -14,7 +14,7 @@ use projections::sync::shared;
 use read_api::unavailable;
 use serde::Deserialize;
 use uuid::Uuid;
-use web::{Answer, Body, Caller, Problem, Routes};
+use web::{Answer, Body, Caller, Problem, Query, Routes};
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {

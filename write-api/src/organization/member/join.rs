@@ -10,10 +10,7 @@ use crate::{
     },
     organization::access::{MAX_NAMED, Selection, collections, role},
 };
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use commands::{
     account::find,
     organization::member::{AcceptInvitation, EnrolInRecovery, Invitation, InviteMembers, invitation},
@@ -30,7 +27,7 @@ use projections::sync::shared;
 use read_api::{organization::wire, unavailable};
 use serde::Deserialize;
 use serde_json::Value;
-use web::{Answer, Anyone, Body, Caller, List, PathId, PathIds, Problem, Routes};
+use web::{Answer, Anyone, Body, Caller, List, PathId, PathIds, Problem, Query, Routes};
 
 /// The routes.
 pub(super) fn routes() -> Routes<WriteApi> {

@@ -6,7 +6,7 @@ use super::super::{
     import::{MAX_CIPHERS, MAX_FOLDERS, Relation},
 };
 use crate::{WriteApi, account::check::Checks, organization::collection::MAX_EXTERNAL_ID};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use commands::{
     ports::About,
     vault::shared::{ImportShared, ImportedCollection},
@@ -14,7 +14,7 @@ use commands::{
 use domain::id::{CollectionId, OrganizationId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use web::{Answer, Body, Caller, Problem, Routes};
+use web::{Answer, Body, Caller, Problem, Query, Routes};
 
 /// The most pairs of item and collection.
 const MAX_RELATIONS: usize = 80_000;
