@@ -1,7 +1,7 @@
 //! How one member files an item of an organization: a stream for each pair, so that nobody waits for anybody.
 
 use crate::{
-    event::{Aggregate, DomainEvent},
+    event::{Aggregate, Counts, DomainEvent},
     id::{CipherId, FilingId, FolderId, SubjectId, UserId},
     time::Timestamp,
 };
@@ -69,6 +69,11 @@ impl Aggregate for Filing {
             favorite: *favorite,
             archived: *archived,
         }
+    }
+
+    /// Where somebody files what is shared with them is theirs alone, also where it is done in one with a change for all.
+    fn counts(&self, _: FilingId, _: &FilingEvent) -> Counts {
+        Counts::ForNone
     }
 
     fn subject(&self, _: FilingId) -> Option<SubjectId> {

@@ -311,6 +311,19 @@ async fn an_item_of_the_organization_is_filed_with_it_or_not_changed_at_all() {
     anns.delete(&format!("/api/ciphers/{own}")).await.ok_empty();
     assert_eq!(anns.vault().await, before);
 
+    // where somebody files what is shared is theirs alone: the organization's log says nothing of it, whatever it is done with
+    let replay = server
+        .run(&["audit", "export", "--organization", &organization.id])
+        .await;
+    assert_eq!(replay.0, Some(0), "{}", replay.1);
+    assert!(
+        replay.1.contains("CipherCreated") && !replay.1.contains("ItemFiled"),
+        "{}",
+        replay.1
+    );
+    let own_log = server.run(&["audit", "export", "--user", &ann.email]).await;
+    assert!(own_log.1.contains("ItemFiled"), "{}", own_log.1);
+
     // what is given away stays where its giver filed it, one by one and many at once
     let mut kept = Vec::new();
     for many in [false, true] {

@@ -282,3 +282,33 @@ async fn my_items_are_nobody_elses_to_give_or_take() {
         .ok_empty();
     assert_eq!(bens.get(&format!("/api/ciphers/{item}")).await.ok()["edit"], true);
 }
+
+/// By what was given to somebody their groups do not count, so who looks after members must not take it from themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_from_themselves_what_holds_them_back() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("held-ann").await;
+    let organization = anns.found(&ann, "Held back").await;
+    let shared = organization.collection.clone();
+    let held = Organization::selection(&shared, [true, true, false]);
+    let (_, bens, ben) = join(server, &anns, &organization, "held-ben", 2, &[]).await;
+    let group = json!({"name": "manages", "users": [ben], "collections": [Organization::selection(&shared, [false, false, true])]});
+    anns.post(&organization.path("groups"), &group).await.ok();
+    let role = |collections: Value| json!({"type": 4, "permissions": {"manageUsers": true}, "collections": collections, "groups": null});
+    let path = organization.path(&format!("users/{ben}"));
+    anns.put(&path, &role(json!([held]))).await.ok_empty();
+    let rights = async || {
+        let collection = bens.sync().await["collections"][0].clone();
+        (collection["readOnly"].clone(), collection["manage"].clone())
+    };
+    assert_eq!(rights().await, (json!(true), json!(false)));
+    bens.put(&path, &role(json!([]))).await.ok_empty();
+    assert_eq!(rights().await, (json!(true), json!(false)));
+    let more = Organization::selection(&shared, [false, false, true]);
+    bens.put(&path, &role(json!([more])))
+        .await
+        .refused(400, "cannot add yourself to collections");
+    assert_eq!(rights().await, (json!(true), json!(false)));
+    anns.put(&path, &role(json!([]))).await.ok_empty();
+    assert_eq!(rights().await, (json!(false), json!(true)));
+}

@@ -323,5 +323,5 @@ async fn join(app: &WriteApi, caller: &Caller, request: UseRequest, confirmed: b
         key: key.map(|key| LinkKey { key, own_collection }),
     };
     app.change_in(caller, organization, &command).await?;
-    rules::hold_to_one(app, caller, caller.id).await
+    rules::hold_to_one(app, caller.id, caller.id).await
 }

@@ -153,7 +153,7 @@ async fn confirm_one(
         .await
         .map_err(unavailable)?;
     match row.and_then(|row| row.user) {
-        Some(user) => rules::hold_to_one(app, caller, user).await,
+        Some(user) => rules::hold_to_one(app, caller.id, user).await,
         None => Ok(()),
     }
 }
@@ -369,7 +369,7 @@ async fn restore_one(
         .await
         .map_err(unavailable)?;
     match row.and_then(|row| row.user) {
-        Some(user) => rules::hold_to_one(app, caller, user).await,
+        Some(user) => rules::hold_to_one(app, caller.id, user).await,
         None => Ok(()),
     }
 }

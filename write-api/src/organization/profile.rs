@@ -149,7 +149,7 @@ async fn found(caller: Caller, State(app): State<WriteApi>, Body(request): Body<
         }),
     };
     app.change_in(&caller, id, &command).await?;
-    rules::hold_to_one(&app, &caller, caller.id).await?;
+    rules::hold_to_one(&app, caller.id, caller.id).await?;
     shown(&app, &caller, id).await
 }
 

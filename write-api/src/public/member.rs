@@ -306,7 +306,7 @@ async fn revoke(caller: OrganizationCaller, State(app): State<WriteApi>, id: Pat
 
 /// `POST /public/members/{id}/restore`: under the same policies as any other restoring.
 async fn restore(caller: OrganizationCaller, State(app): State<WriteApi>, id: PathId<MembershipId>) -> Answer<()> {
-    found(&app, &caller, id.0).await?;
+    let row = found(&app, &caller, id.0).await?;
     let rules = rules::of(&app, caller.asking(), caller.id).await?;
     let command = RestoreMember {
         by: caller.standing(),
@@ -315,5 +315,8 @@ async fn restore(caller: OrganizationCaller, State(app): State<WriteApi>, id: Pa
         own_collection: None,
     };
     caller.change(&app, &command).await?;
-    Ok(())
+    match row.user {
+        Some(user) => rules::hold_to_one(&app, caller.asking(), user).await,
+        None => Ok(()),
+    }
 }

@@ -98,7 +98,8 @@ impl Transaction for ChangeMember {
             must(false, OrganizationError::Policy(policy))?;
         }
         let grants = match &self.collections {
-            Some(wanted) => self.granting(unit, wanted).await?,
+            // by what somebody was given their groups do not count: nobody takes it from themselves
+            Some(wanted) => self.granting(unit, wanted, own && !above).await?,
             None => vec![],
         };
         let places = match &self.groups {
@@ -145,6 +146,7 @@ impl ChangeMember {
         &self,
         unit: &mut Unit<'_>,
         wanted: &BTreeMap<CollectionId, Rights>,
+        keeps: bool,
     ) -> Result<Vec<(Loaded<Grant>, GrantEvent)>, Stop> {
         let mut found = Vec::new();
         let to = Grantee::Member(self.membership);
@@ -165,7 +167,7 @@ impl ChangeMember {
             // clients name what whoever asks may give; what they may not stays as it is
             let may = self.by.may_grant_to_members(*collection);
             match wanted.get(collection) {
-                None if !may => continue,
+                None if !may || keeps => continue,
                 wanted if grant.state.0 != wanted.copied() => must(may, OrganizationError::Forbidden)?,
                 _ => {}
             }

@@ -2,7 +2,7 @@
 
 use crate::sync::organization::{OrganizationView, read_view};
 use domain::{
-    id::{CollectionId, MembershipId, OrganizationId, UserId},
+    id::{CollectionId, GrantId, MembershipId, OrganizationId, UserId},
     organization::{access::Standing, grant::Rights, role::Role},
 };
 use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
@@ -31,7 +31,8 @@ const RIGHTS: &str =
      select m.organization_id, c.collection_id,
        coalesce(bool_or(g.read_only) filter (where g.own), bool_and(g.read_only)),
        coalesce(bool_or(g.hide_passwords) filter (where g.own), bool_and(g.hide_passwords)),
-       coalesce(bool_or(g.manage) filter (where g.own), bool_or(g.manage))
+       coalesce(bool_or(g.manage) filter (where g.own), bool_or(g.manage)),
+       m.membership_id, bool_or(g.own), (select array_agg(stream_id) from parked)
      from read.membership m
      join lateral (
        select collection_id, read_only, hide_passwords, manage, true as own,
@@ -48,18 +49,24 @@ const RIGHTS: &str =
      where m.user_id = $1 and m.active and c.organization_id = m.organization_id
        and ($2::uuid is null or m.organization_id = $2) and ($3::uuid[] is null or c.collection_id = any($3))
        and c.collection_id not in (select stream_id from parked)
-     group by 1, 2 having not bool_or(g.unsure)";
+     group by 1, 2, m.membership_id having not bool_or(g.unsure)";
 
-fn rights(row: &PgRow) -> Result<(OrganizationId, CollectionId, Rights), sqlx::Error> {
-    Ok((
-        OrganizationId(row.try_get(0)?),
-        CollectionId(row.try_get(1)?),
-        Rights {
-            read_only: row.try_get(2)?,
-            hide_passwords: row.try_get(3)?,
-            manage: row.try_get(4)?,
-        },
-    ))
+/// What a row says; `None` where the first that was given to the member themselves is parked: it may hold them back.
+fn rights(row: &PgRow) -> Result<Option<(CollectionId, Rights)>, sqlx::Error> {
+    let collection = CollectionId(row.try_get(1)?);
+    let parked: Option<Vec<Uuid>> = row.try_get(7)?;
+    if let Some(parked) = parked.filter(|parked| !parked.is_empty()) {
+        let (member, own): (Uuid, bool) = (row.try_get(5)?, row.try_get(6)?);
+        if !own && parked.contains(&GrantId::of(collection, member).0) {
+            return Ok(None);
+        }
+    }
+    let rights = Rights {
+        read_only: row.try_get(2)?,
+        hide_passwords: row.try_get(3)?,
+        manage: row.try_get(4)?,
+    };
+    Ok(Some((collection, rights)))
 }
 
 /// What a person may do in every collection they have rights in.
@@ -72,9 +79,7 @@ pub async fn all_rights(
         .bind(None::<Uuid>)
         .bind(None::<Vec<Uuid>>);
     let rows = statement.fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| rights(row).map(|(_, collection, rights)| (collection, rights)))
-        .collect()
+    rows.iter().filter_map(|row| rights(row).transpose()).collect()
 }
 
 /// Which collections a question about somebody's standing is about.
@@ -130,8 +135,7 @@ pub async fn standing(
             .bind(organization.0)
             .bind(wanted.clone());
         for row in statement.fetch_all(&mut *connection).await? {
-            let (_, collection, rights) = rights(&row)?;
-            found.insert(collection, rights);
+            found.extend(rights(&row)?);
         }
     }
     let mut standing = Standing {

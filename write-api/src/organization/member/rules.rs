@@ -1,7 +1,7 @@
 //! What policies that are on ask of members.
 
 use crate::WriteApi;
-use commands::organization::policy::HoldToPolicy;
+use commands::{context::Context, organization::policy::HoldToPolicy};
 use domain::{
     id::{MembershipId, OrganizationId, UserId},
     organization::{policy::Enforced, role::Role},
@@ -10,7 +10,7 @@ use projections::sync::shared;
 use read_api::unavailable;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
-use web::{Answer, Caller};
+use web::Answer;
 
 /// Policies that the server itself holds members to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,8 +94,8 @@ pub(crate) async fn without_own(
 
 /// Holds somebody who just came into an organization to those rules of others, or of this one, that nobody may be elsewhere as well. They were
 /// looked at before; who comes into two organizations in one moment was in neither then.
-pub(crate) async fn hold_to_one(app: &WriteApi, caller: &Caller, user: UserId) -> Answer<()> {
-    let pool = app.read.fresh(caller.id).await?;
+pub(crate) async fn hold_to_one(app: &WriteApi, asking: UserId, user: UserId) -> Answer<()> {
+    let pool = app.read.fresh(asking).await?;
     let all = shared::memberships_of(pool, user).await.map_err(unavailable)?;
     let live: Vec<_> = all.iter().filter(|(_, row, _)| row.view.revoked.is_none()).collect();
     if live.len() < 2 {
@@ -117,7 +117,13 @@ pub(crate) async fn hold_to_one(app: &WriteApi, caller: &Caller, user: UserId) -
                 kind: Enforced::SingleOrganization as u8,
                 lacking: vec![*membership],
             };
-            app.change_in(caller, row.organization, &hold).await?;
+            // by the server itself: who asks is nobody in the other organization
+            let context = Context {
+                organizations: vec![row.organization],
+                ..Context::system(app.executor.new_id(), None)
+            };
+            let done = app.executor.transact(&context, &hold).await?;
+            app.settle(done.position).await?;
         }
     }
     Ok(())

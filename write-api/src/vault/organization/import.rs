@@ -3,7 +3,7 @@
 use super::super::{
     cipher::request::CipherRequest,
     folder::sealed_name,
-    import::{MAX_CIPHERS, MAX_FOLDERS, Relation},
+    import::{MAX_CIPHERS, Relation},
 };
 use crate::{WriteApi, account::check::Checks, organization::collection::MAX_EXTERNAL_ID};
 use axum::extract::State;
@@ -18,6 +18,8 @@ use web::{Answer, Body, Caller, Problem, Query, Routes};
 
 /// The most pairs of item and collection.
 const MAX_RELATIONS: usize = 80_000;
+/// The most collections one import may bring: the largest organizations have some 12,000.
+const MAX_COLLECTIONS: usize = 20_000;
 
 /// The routes.
 pub fn routes() -> Routes<WriteApi> {
@@ -87,7 +89,7 @@ type Checked = (
 
 fn check_bounds(request: &ImportRequest) -> Answer<()> {
     if request.ciphers.len() > MAX_CIPHERS
-        || request.collections.len() > MAX_FOLDERS
+        || request.collections.len() > MAX_COLLECTIONS
         || request.collection_relationships.len() > MAX_RELATIONS
     {
         return Err(Problem::bad_request("You cannot import this much data at once."));
