@@ -130,6 +130,17 @@ async fn confirm_automatically(
     confirm_one(&app, &caller, ids.0, ids.1, (key, name), true).await
 }
 
+/// Holds who just came in by a membership to one organization: see [`rules::hold_to_one`].
+async fn hold_member_to_one(app: &WriteApi, caller: &Caller, membership: MembershipId) -> Answer<()> {
+    let row = shared::membership(app.read.fresh(caller.id).await?, membership)
+        .await
+        .map_err(unavailable)?;
+    match row.and_then(|row| row.user) {
+        Some(user) => rules::hold_to_one(app, caller.id, user).await,
+        None => Ok(()),
+    }
+}
+
 async fn confirm_one(
     app: &WriteApi,
     caller: &Caller,
@@ -149,13 +160,7 @@ async fn confirm_one(
         own_collection: own_collection.filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
-    let row = shared::membership(app.read.fresh(caller.id).await?, membership)
-        .await
-        .map_err(unavailable)?;
-    match row.and_then(|row| row.user) {
-        Some(user) => rules::hold_to_one(app, caller.id, user).await,
-        None => Ok(()),
-    }
+    hold_member_to_one(app, caller, membership).await
 }
 
 /// `OrganizationUserUpdateRequestModel`.
@@ -365,13 +370,7 @@ async fn restore_one(
         own_collection: own_collection.filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
-    let row = shared::membership(app.read.fresh(caller.id).await?, membership)
-        .await
-        .map_err(unavailable)?;
-    match row.and_then(|row| row.user) {
-        Some(user) => rules::hold_to_one(app, caller.id, user).await,
-        None => Ok(()),
-    }
+    hold_member_to_one(app, caller, membership).await
 }
 
 /// `OrganizationUserRestoreRequest`.
