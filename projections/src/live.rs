@@ -1,6 +1,8 @@
 //! What the projector tells this process as it goes: how far it is, where each person's vault is, and the rows it just
 //! wrote. Answered from memory, and forgotten when it is too much.
 
+mod standings;
+
 use crate::sync::{
     SyncChanges,
     cipher::{CipherRow, Holder},
@@ -9,9 +11,12 @@ use crate::sync::{
 };
 use domain::{
     event::Position,
-    id::{OrganizationId, UserId},
+    id::{CollectionId, OrganizationId, UserId},
+    organization::access::Standing,
 };
 use lru::LruCache;
+pub(crate) use standings::StandingTicket;
+use standings::Standings;
 use std::{
     num::NonZeroUsize,
     sync::{
@@ -121,6 +126,7 @@ pub struct Live {
     organizations: Mutex<LruCache<OrganizationId, Revision>>,
     ciphers: Mutex<LruCache<Uuid, Option<CipherRow>>>,
     folders: Mutex<LruCache<Uuid, Option<FolderRow>>>,
+    standings: Mutex<Standings>,
 }
 
 fn lru<K: std::hash::Hash + Eq, V>(capacity: usize) -> Mutex<LruCache<K, V>> {
@@ -152,6 +158,7 @@ impl Live {
             organizations: lru(USERS),
             ciphers: lru(ROWS),
             folders: lru(ROWS),
+            standings: Mutex::default(),
         }
     }
 }
@@ -171,6 +178,7 @@ impl Live {
     /// An event that was parked was applied: what it changed may look older than what is known.
     pub(crate) fn came_late(&self) {
         self.late.fetch_add(1, Ordering::AcqRel);
+        lock(&self.standings).forget();
     }
 
     /// Waits until the read models have passed `position`: `false` if they have not within `limit`.
@@ -334,6 +342,31 @@ impl Live {
     /// An event was parked: whose rights it was about is to be read again.
     pub(crate) fn forget_users(&self) {
         lock(&self.users).clear();
+        lock(&self.standings).forget();
+    }
+
+    /// Where somebody who is confirmed in an organization stands, with what they have in the collections that are `asked` about. A
+    /// process that does not own the projector remembers nothing.
+    ///
+    /// # Errors
+    /// If it must be read: what to show to [`Live::stands`] then, where it may be remembered.
+    pub(crate) fn standing(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+        asked: &[CollectionId],
+    ) -> Result<Standing, Option<StandingTicket>> {
+        if !self.is_owner() {
+            return Err(None);
+        }
+        lock(&self.standings).find(user, organization, asked).map_err(Some)
+    }
+
+    /// Remembers where somebody stands, unless that may have changed since the ticket was given.
+    pub(crate) fn stands(&self, ticket: StandingTicket, asked: &[CollectionId], standing: &Standing) {
+        if self.is_owner() {
+            lock(&self.standings).remember(ticket, asked, standing);
+        }
     }
 
     /// An item as the projector wrote it lately; `Some(None)` if it is gone.
@@ -353,11 +386,14 @@ impl Live {
         lock(&self.organizations).clear();
         lock(&self.ciphers).clear();
         lock(&self.folders).clear();
+        lock(&self.standings).forget();
     }
 
     /// Another generation is read from now on.
     pub(crate) fn set_generation(&self, number: i32) {
-        self.generation.store(number as u64, Ordering::Release);
+        if self.generation.swap(number as u64, Ordering::AcqRel) != number as u64 {
+            lock(&self.standings).forget();
+        }
     }
 
     /// The read models are at `position`, whatever was known before: a database that crashed may have lost the last of what
@@ -414,6 +450,7 @@ impl Live {
                 }
             }
         }
+        lock(&self.standings).changed(&changes.standings);
         remember(&self.ciphers, changes.ciphers);
         remember(&self.folders, changes.folders);
         self.set_position(position);

@@ -56,6 +56,7 @@ use organization::Organizations;
 use policy::Policies;
 use revision::{Revision, Revisions};
 use sqlx::PgConnection;
+use std::collections::HashSet;
 use task::Tasks;
 use uuid::Uuid;
 
@@ -72,6 +73,17 @@ pub struct SyncChanges {
     pub revisions: Vec<(Holder, Revision)>,
     /// Whose memberships changed.
     pub members: Vec<UserId>,
+    /// Where somebody may stand otherwise than before.
+    pub standings: StandingChanges,
+}
+
+/// Where somebody may stand otherwise than before: be another role, or have other rights in collections.
+#[derive(Debug, Default)]
+pub struct StandingChanges {
+    /// In these.
+    pub organizations: HashSet<OrganizationId>,
+    /// In any.
+    pub everywhere: bool,
 }
 
 /// An event of a category that concerns this projector.
@@ -110,6 +122,7 @@ pub(crate) struct Touched {
     tasks: Rows<Tasks>,
     revisions: Revisions,
     members: Vec<UserId>,
+    standings: StandingChanges,
     rights: bool,
 }
 
@@ -133,6 +146,7 @@ impl Work for Touched {
             tasks: Rows::new(empty),
             revisions: Revisions::default(),
             members: Vec::new(),
+            standings: StandingChanges::default(),
             rights: false,
         }
     }
@@ -201,6 +215,7 @@ impl Work for Touched {
             folders: self.folders.save(connection).await?,
             revisions: self.revisions.save(connection).await?,
             members: std::mem::take(&mut self.members),
+            standings: std::mem::take(&mut self.standings),
         };
         self.devices.save(connection).await?;
         self.organizations.save(connection).await?;
@@ -291,6 +306,7 @@ impl Touched {
 
     /// An account is gone, and all that is in it.
     fn sweep(&mut self, user: Uuid) {
+        self.standings.everywhere = true;
         self.ciphers.sweep(user);
         self.folders.sweep(user);
         self.devices.sweep(user);
@@ -340,6 +356,7 @@ impl Touched {
                 if let Some(organization) = organization {
                     self.revisions
                         .note(Holder::Organization(organization), position, $event.at());
+                    self.standings.organizations.insert(organization);
                 }
                 self.$rows.get(key).is_none() && before.is_some()
             }};
@@ -349,6 +366,7 @@ impl Touched {
                 self.organizations.evolve(key, |row| organization::evolve(row, event));
                 let holder = Holder::Organization(OrganizationId(key));
                 self.revisions.note(holder, position, event.at());
+                self.standings.organizations.insert(OrganizationId(key));
                 if self.organizations.get(key).is_none() {
                     self.sweep_organization(key);
                 }

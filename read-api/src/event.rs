@@ -152,18 +152,14 @@ impl ReadApi {
                 }
             }
         }
-        let mut connection = pool.acquire().await.map_err(unavailable)?;
         for (organization, items) in shared_in {
             let collections: HashSet<_> = items.iter().flat_map(|(_, within)| within.iter().copied()).collect();
             let collections: Vec<_> = collections.into_iter().collect();
             let about = About::Collections(&collections);
-            let standing = shared::standing(&mut connection, user, organization, about).await;
-            let Some(standing) = standing.map_err(unavailable)? else {
+            let Some(standing) = self.stands(user, organization, about).await? else {
                 continue;
             };
-            let there = shared::collections(&mut *connection, &collections)
-                .await
-                .map_err(unavailable)?;
+            let there = shared::collections(pool, &collections).await.map_err(unavailable)?;
             let there: HashSet<_> = there.into_iter().map(|(id, _)| id).collect();
             for (id, within) in items {
                 let left: Vec<_> = within.iter().copied().filter(|id| there.contains(id)).collect();

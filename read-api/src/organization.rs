@@ -66,10 +66,25 @@ impl ReadApi {
     /// # Errors
     /// 404 if they are not confirmed there, 503 if it cannot be told.
     pub async fn standing(&self, caller: &Caller, organization: OrganizationId, about: About<'_>) -> Answer<Standing> {
-        let pool = self.with_rights(caller.id).await?;
-        let mut connection = pool.acquire().await.map_err(unavailable)?;
-        let found = shared::standing(&mut connection, caller.id, organization, about).await;
-        found.map_err(unavailable)?.ok_or_else(Problem::not_found)
+        let found = self.stands(caller.id, organization, about).await?;
+        found.ok_or_else(Problem::not_found)
+    }
+
+    /// Where somebody stands in an organization, as new as the last right anybody was told was given or taken; from memory as a
+    /// rule. `None` if they are not confirmed there.
+    ///
+    /// # Errors
+    /// 503 if it cannot be told.
+    pub async fn stands(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+        about: About<'_>,
+    ) -> Answer<Option<Standing>> {
+        let pool = self.with_rights(user).await?;
+        shared::standing(&self.live, pool, user, organization, about)
+            .await
+            .map_err(unavailable)
     }
 
     /// An organization.

@@ -17,6 +17,7 @@ mod public;
 mod raise;
 mod recovery;
 mod scale;
+mod standing;
 mod stranger;
 mod task;
 

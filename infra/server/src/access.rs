@@ -20,17 +20,13 @@ impl Access for ReadModelAccess {
         organization: OrganizationId,
         about: About<'_>,
     ) -> Result<Option<Standing>, DirectoryError> {
-        let fresh = self.0.with_rights(user).await;
-        let pool =
-            fresh.map_err(|problem| DirectoryError(format!("the read models are behind: {}", problem.status())))?;
-        let error = |e: sqlx::Error| DirectoryError(e.to_string());
-        let mut connection = pool.acquire().await.map_err(error)?;
         let about = match about {
             About::Role => shared::About::Role,
             About::Collections(ids) => shared::About::Collections(ids),
             About::All => shared::About::All,
         };
-        let found = shared::standing(&mut connection, user, organization, about).await;
-        found.map_err(error)
+        let found = self.0.stands(user, organization, about).await;
+        found
+            .map_err(|problem| DirectoryError(format!("it cannot be told where somebody stands: {}", problem.status())))
     }
 }

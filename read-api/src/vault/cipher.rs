@@ -161,11 +161,9 @@ impl ReadApi {
             Holder::Person(_) => Err(Problem::not_found()),
             Holder::Organization(organization) => {
                 let pool = self.fresh(user).await?;
-                let mut connection = pool.acquire().await.map_err(unavailable)?;
                 let about = shared::About::Collections(&row.collections);
-                let standing = shared::standing(&mut connection, user, organization, about).await;
-                let standing = standing.map_err(unavailable)?.ok_or_else(Problem::not_found)?;
-                drop(connection);
+                let standing = self.stands(user, organization, about).await?;
+                let standing = standing.ok_or_else(Problem::not_found)?;
                 let filing = shared::filing(pool, user, id).await.map_err(unavailable)?;
                 self.shared_answer(&standing, &row, filing.as_ref(), shape).await
             }
@@ -310,15 +308,14 @@ impl ReadApi {
             return Ok((standings, HashMap::new()));
         }
         let pool = self.fresh(user).await?;
-        let mut connection = pool.acquire().await.map_err(unavailable)?;
         for (organization, mut collections) in within {
             collections.sort_unstable();
             collections.dedup();
             let about = shared::About::Collections(&collections);
-            let found = shared::standing(&mut connection, user, organization, about).await;
-            standings.extend(found.map_err(unavailable)?.map(|standing| (organization, standing)));
+            let found = self.stands(user, organization, about).await?;
+            standings.extend(found.map(|standing| (organization, standing)));
         }
-        let filings = shared::filings_of(&mut *connection, user).await.map_err(unavailable)?;
+        let filings = shared::filings_of(pool, user).await.map_err(unavailable)?;
         Ok((
             standings,
             filings.into_iter().map(|filing| (filing.cipher, filing)).collect(),

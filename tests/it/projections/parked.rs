@@ -10,11 +10,14 @@ use domain::meta::Actor;
 use domain::organization::collection::{Collection, CollectionEvent};
 use domain::organization::grant::{Grant, GrantEvent, Grantee, Rights};
 use domain::organization::membership::{Membership, MembershipEvent};
+use domain::organization::profile::{CollectionSettings, Details, Organization, OrganizationEvent};
+use domain::personal::Personal;
 use domain::vault::cipher::{Cipher, CipherEvent};
 use domain::vault::folder::{Folder, FolderEvent};
 use projections::live::Live;
 use projections::park::{self, Parked};
 use projections::runner::Runner;
+use projections::sync::shared::About;
 use projections::sync::{SyncProjector, read, shared};
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
@@ -346,6 +349,21 @@ async fn a_right_gives_nothing_while_an_event_of_it_is_parked() {
     world.start_empty(SyncProjector::default()).await;
     let organization = OrganizationId(Uuid::from_u128(5));
     let membership = MembershipId(Uuid::from_u128(6));
+    let details = Details {
+        name: "Parked".to_owned(),
+        billing_email: "bills@example.org".to_owned(),
+        business_name: None,
+    };
+    let made = OrganizationEvent::Created {
+        details: Personal::of(organization, details),
+        keys: None,
+        plan: 20,
+        settings: CollectionSettings::default(),
+        founder: member,
+        owner: membership,
+        at: ms(0),
+    };
+    world.add::<Organization>(organization, &made).await;
     let founded = MembershipEvent::Founded {
         organization,
         user: member,
@@ -374,9 +392,26 @@ async fn a_right_gives_nothing_while_an_event_of_it_is_parked() {
         };
         world.add::<Grant>(GrantId::of(collection, to.id()), &granted).await;
     }
-    let _running = world.run(SyncProjector::default());
+    let live = Arc::new(Live::gathering(Duration::ZERO));
+    let runner = Runner::new(
+        Arc::new(SyncProjector::new(Arc::clone(&live))),
+        world.pool.clone(),
+        world.subscription(),
+        Some(Arc::clone(&live)),
+    );
+    let running = tokio::spawn(runner.run());
     world.caught_up("sync").await;
-    let rights = async || shared::all_rights(&world.pool, member).await.unwrap().len();
+    let collections = [7, 8].map(|number| CollectionId(Uuid::from_u128(number)));
+    let rights = async || {
+        let read = shared::all_rights(&world.pool, member).await.unwrap();
+        // by what was remembered, too
+        for _ in 0..2 {
+            let about = About::Collections(&collections);
+            let standing = shared::standing(&live, &world.pool, member, organization, about).await;
+            assert_eq!(standing.unwrap().unwrap().rights, read);
+        }
+        read.len()
+    };
     assert_eq!(rights().await, 2);
     let named = ("CollectionAccessWithdrawn", 1);
     let grant = GrantId::of(CollectionId(Uuid::from_u128(7)), membership.0);
@@ -390,5 +425,11 @@ async fn a_right_gives_nothing_while_an_event_of_it_is_parked() {
         )
         .await;
     until("it is parked", async || parked(&world).await.len() == 1).await;
+    let at = parked(&world).await[0].position;
+    assert!(live.reached(at, Duration::from_secs(10)).await);
     assert_eq!(rights().await, 1);
+    // nobody is told when an operator gives up on it
+    assert!(park::skip(&world.pool, "sync", at).await.unwrap());
+    assert_eq!(rights().await, 2);
+    running.abort();
 }

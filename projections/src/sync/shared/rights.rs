@@ -1,11 +1,14 @@
 //! What people may do: rights in collections, standing in organizations, policies that bind.
 
-use crate::sync::organization::{OrganizationView, read_view};
+use crate::{
+    live::Live,
+    sync::organization::{OrganizationView, read_view},
+};
 use domain::{
     id::{CollectionId, GrantId, MembershipId, OrganizationId, UserId},
     organization::{access::Standing, grant::Rights, role::Role},
 };
-use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
+use sqlx::{PgConnection, PgExecutor, PgPool, Row, postgres::PgRow};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -93,18 +96,70 @@ pub enum About<'c> {
     All,
 }
 
-/// Where somebody stands in an organization; `None` if they are not confirmed there.
+impl<'c> About<'c> {
+    /// Those that are asked about, where they are named.
+    pub fn named(self) -> Option<&'c [CollectionId]> {
+        match self {
+            Self::Role => Some(&[]),
+            Self::Collections(ids) => Some(ids),
+            Self::All => None,
+        }
+    }
+}
+
+/// Where somebody stands in an organization, by what `live` remembers if it does; `None` if they are not confirmed there.
+///
+/// # Errors
+/// Whatever the database says, and while an event of the organization is parked: its rules may have become stricter.
 pub async fn standing(
-    connection: &mut PgConnection,
+    live: &Live,
+    pool: &PgPool,
     user: UserId,
     organization: OrganizationId,
     about: About<'_>,
 ) -> Result<Option<Standing>, sqlx::Error> {
+    let Some(asked) = about.named() else {
+        let found = read(&mut *pool.acquire().await?, user, organization, about).await?;
+        return Ok(found.map(|stood| stood.standing));
+    };
+    let ticket = match live.standing(user, organization, asked) {
+        Ok(known) => return Ok(Some(known)),
+        Err(ticket) => ticket,
+    };
+    let found = read(&mut *pool.acquire().await?, user, organization, about).await?;
+    if let (
+        Some(ticket),
+        Some(Stood {
+            standing,
+            parked: false,
+        }),
+    ) = (ticket, &found)
+    {
+        live.stands(ticket, asked, standing);
+    }
+    Ok(found.map(|stood| stood.standing))
+}
+
+/// Where somebody stands, as it was read.
+struct Stood {
+    standing: Standing,
+    /// Events are parked: what is given may become more without one more event, when one is skipped.
+    parked: bool,
+}
+
+async fn read(
+    connection: &mut PgConnection,
+    user: UserId,
+    organization: OrganizationId,
+    about: About<'_>,
+) -> Result<Option<Stood>, sqlx::Error> {
     let row = sqlx::query(
-        "select m.membership_id, m.role, m.view, o.view, exists (
-             select from projection.parked p join projection.generation g using (projector, generation)
-             where p.projector = 'sync' and g.state = 'live' and p.category = 'organization' and p.stream_id = $2)
+        "select m.membership_id, m.role, m.view, o.view, coalesce(p.own, false), p.own is not null
          from read.membership m join read.organization o using (organization_id)
+         cross join (
+             select bool_or(p.category = 'organization' and p.stream_id = $2) as own
+             from projection.parked p join projection.generation g using (projector, generation)
+             where p.projector = 'sync' and g.state = 'live') p
          where m.user_id = $1 and m.organization_id = $2 and m.active",
     )
     .bind(user.0)
@@ -113,7 +168,6 @@ pub async fn standing(
     .await?;
     let Some(row) = row else { return Ok(None) };
     if row.try_get(4)? {
-        // its rules may have become stricter, or it may be gone
         return Err(sqlx::Error::Protocol(format!(
             "an event of organization {organization} is parked"
         )));
@@ -123,11 +177,7 @@ pub async fn standing(
     let number: i16 = row.try_get(1)?;
     let role = Role::from_number(i64::from(number), view.permissions);
     let role = role.ok_or_else(|| sqlx::Error::Decode(format!("role {number}").into()))?;
-    let wanted: Option<Vec<Uuid>> = match about {
-        About::Role => Some(vec![]),
-        About::Collections(ids) => Some(ids.iter().map(|id| id.0).collect()),
-        About::All => None,
-    };
+    let wanted: Option<Vec<Uuid>> = about.named().map(|ids| ids.iter().map(|id| id.0).collect());
     let mut found = HashMap::new();
     if wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
         let statement = sqlx::query(RIGHTS)
@@ -156,7 +206,10 @@ pub async fn standing(
             .await?;
         standing.unmanaged = ids.into_iter().map(CollectionId).collect();
     }
-    Ok(Some(standing))
+    Ok(Some(Stood {
+        standing,
+        parked: row.try_get(5)?,
+    }))
 }
 
 /// Collections of an organization that no member and no group manages; members' own are not among them.
