@@ -4,7 +4,7 @@
 mod standings;
 
 use crate::sync::{
-    SyncChanges,
+    StandingChanges, SyncChanges,
     cipher::{CipherRow, Holder},
     folder::FolderRow,
     revision::Revision,
@@ -18,6 +18,7 @@ use lru::LruCache;
 pub(crate) use standings::StandingTicket;
 use standings::Standings;
 use std::{
+    collections::HashSet,
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -127,6 +128,14 @@ pub struct Live {
     ciphers: Mutex<LruCache<Uuid, Option<CipherRow>>>,
     folders: Mutex<LruCache<Uuid, Option<FolderRow>>>,
     standings: Mutex<Standings>,
+    changing: Mutex<Changing>,
+}
+
+/// Whose account or memberships a batch changes that is being committed: the change may be there for others already.
+#[derive(Debug, Default)]
+struct Changing {
+    users: HashSet<UserId>,
+    everybody: bool,
 }
 
 fn lru<K: std::hash::Hash + Eq, V>(capacity: usize) -> Mutex<LruCache<K, V>> {
@@ -159,6 +168,7 @@ impl Live {
             ciphers: lru(ROWS),
             folders: lru(ROWS),
             standings: Mutex::default(),
+            changing: Mutex::default(),
         }
     }
 }
@@ -250,7 +260,7 @@ impl Live {
     /// What is remembered of an account: `None` if it must be read. A process that does not own the projector remembers
     /// nothing.
     pub fn user(&self, user: UserId) -> Option<Option<UserState>> {
-        if !self.is_owner() {
+        if !self.is_owner() || self.is_changing(user) {
             return None;
         }
         let person = match lock(&self.users).get(&user) {
@@ -271,9 +281,14 @@ impl Live {
         }))
     }
 
+    fn is_changing(&self, user: UserId) -> bool {
+        let changing = lock(&self.changing);
+        changing.everybody || changing.users.contains(&user)
+    }
+
     /// Whether somebody is confirmed in any organization; `None` if that must be asked.
     pub fn is_member(&self, user: UserId) -> Option<bool> {
-        if !self.is_owner() {
+        if !self.is_owner() || self.is_changing(user) {
             return None;
         }
         match lock(&self.users).get(&user) {
@@ -339,10 +354,30 @@ impl Live {
         }
     }
 
-    /// An event was parked: whose rights it was about is to be read again.
-    pub(crate) fn forget_users(&self) {
+    /// A batch that changes this is about to be committed. Another process may see it, and say so, before this one is told that it is:
+    /// until then nothing is known of whose rights it is about.
+    pub(crate) fn changing(&self, changes: &SyncChanges) {
+        let accounts = changes.accounts.iter().map(|(user, _)| *user);
+        let users = accounts.chain(changes.members.iter().copied());
+        lock(&self.changing).users.extend(users);
+        lock(&self.standings).changing(&changes.standings);
+    }
+
+    /// An event is about to be parked: the same, whoever it is about.
+    pub(crate) fn parking(&self) {
+        lock(&self.changing).everybody = true;
+        let everywhere = StandingChanges {
+            everywhere: true,
+            ..StandingChanges::default()
+        };
+        lock(&self.standings).changing(&everywhere);
+    }
+
+    /// An event was parked: whose rights it was about is to be read again, and what was made before may show what it takes away.
+    pub(crate) fn parked(&self) {
         lock(&self.users).clear();
-        lock(&self.standings).forget();
+        self.came_late();
+        *lock(&self.changing) = Changing::default();
     }
 
     /// Where somebody who is confirmed in an organization stands, with what they have in the collections that are `asked` about. A
@@ -359,7 +394,7 @@ impl Live {
         if !self.is_owner() {
             return Err(None);
         }
-        lock(&self.standings).find(user, organization, asked).map_err(Some)
+        lock(&self.standings).find(user, organization, asked)
     }
 
     /// Remembers where somebody stands, unless that may have changed since the ticket was given.
@@ -387,6 +422,7 @@ impl Live {
         lock(&self.ciphers).clear();
         lock(&self.folders).clear();
         lock(&self.standings).forget();
+        *lock(&self.changing) = Changing::default();
     }
 
     /// Another generation is read from now on.
@@ -451,6 +487,7 @@ impl Live {
             }
         }
         lock(&self.standings).changed(&changes.standings);
+        *lock(&self.changing) = Changing::default();
         remember(&self.ciphers, changes.ciphers);
         remember(&self.folders, changes.folders);
         self.set_position(position);

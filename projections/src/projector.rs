@@ -69,6 +69,10 @@ pub trait Projector: Send + Sync + 'static {
     /// rows. Where nothing lies before `after`, the tables are empty. Must be called within a runtime.
     fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead>;
 
+    /// Called before the transaction with `changes` is committed in the live generation: others may see it before
+    /// [`Projector::published`] is called. Where it is not, for the commit failed, this process owns the projector no more.
+    fn changing(&self, _changes: &Changes) {}
+
     /// Called after the transaction with `changes` is committed in the live generation, before anybody is told that
     /// `position` is reached.
     fn published(&self, _changes: Changes, _position: Position) {}

@@ -2,7 +2,7 @@
 
 mod commit;
 
-pub(crate) use commit::to_disk;
+pub(crate) use commit::{others_are_there, to_disk};
 
 use crate::{
     feed::{FeedError, Subscription},
@@ -12,7 +12,7 @@ use crate::{
     projector::{Projector, ProjectorError},
     retired,
 };
-use commit::{ApplyError, advance, look, others_are_there};
+use commit::{ApplyError, advance, look};
 use domain::event::{DecodeError, Position, StoredEvent};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use std::{
@@ -109,10 +109,11 @@ impl Runner {
     /// committed is done again by the next owner.
     pub async fn run(self) {
         let name = self.projector.name();
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut followed) = (FIRST_PAUSE, false);
         loop {
-            match self.own().await {
+            match self.own(followed).await {
                 Ok(Some(mut owned)) => {
+                    followed = false;
                     let began = owned.generation.position;
                     tracing::info!(projector = name, generation = owned.generation.number, position = %owned.generation.position, "projector owned");
                     let keeper = self.keeper();
@@ -137,14 +138,17 @@ impl Runner {
                         _ => tracing::warn!(projector = name, %error, "projector given up"),
                     }
                 }
-                Ok(None) => match self.follow().await {
-                    // it must not stand still between two looks: who reads here waits for what it sees
-                    Ok(()) => {
-                        pause = FIRST_PAUSE;
-                        continue;
+                Ok(None) => {
+                    followed = true;
+                    match self.follow().await {
+                        // it must not stand still between two looks: who reads here waits for what it sees
+                        Ok(()) => {
+                            pause = FIRST_PAUSE;
+                            continue;
+                        }
+                        Err(error) => tracing::warn!(projector = name, %error, "cannot follow the projector's owner"),
                     }
-                    Err(error) => tracing::warn!(projector = name, %error, "cannot follow the projector's owner"),
-                },
+                }
                 Err(error) => tracing::warn!(projector = name, %error, "projector cannot be owned"),
             }
             tokio::time::sleep(pause).await;
@@ -153,8 +157,9 @@ impl Runner {
     }
 
     /// Takes the lock, makes the generation if there is none of this version, and raises the epoch. `None` if another
-    /// process holds the lock.
-    async fn own(&self) -> Result<Option<Owned>, RunError> {
+    /// process holds the lock. Where this process `followed` another one, or there are others, one of them may take itself for the
+    /// owner for a little longer, though the database ended its connections.
+    async fn own(&self, followed: bool) -> Result<Option<Owned>, RunError> {
         let options = self.pool.connect_options();
         let mut connection = PgConnection::connect_with(&options).await?;
         let locked: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('annalock:' || $1, 0))")
@@ -164,7 +169,7 @@ impl Runner {
         if !locked {
             return Ok(None);
         }
-        if self.live.is_some() && others_are_there(&mut connection).await? {
+        if followed || others_are_there(&mut connection).await? {
             tokio::time::sleep(LEASE).await;
         }
         let generation = self.generation(&mut connection).await?;
@@ -328,6 +333,13 @@ impl Runner {
 
     async fn apply(&self, owned: &mut Owned, events: &[StoredEvent], next: Position) -> Result<(), ApplyError> {
         let (projector, asked) = (&*self.projector, Instant::now());
+        let held = !park::held(projector, &owned.blocked, events).is_empty();
+        if held {
+            // an operator may have given up on what they are held for
+            let Generation { projector, number, .. } = &owned.generation;
+            let blocked = park::blocked(&mut owned.connection, projector, *number).await;
+            owned.blocked = blocked.map_err(ApplyError::database)?;
+        }
         let (events, held) = park::divide(projector, &owned.blocked, events);
         let mut tx = owned.connection.begin().await.map_err(ApplyError::database)?;
         let changes = projector
@@ -338,16 +350,25 @@ impl Runner {
             .await
             .map_err(ApplyError::database)?;
         advance(&mut tx, &owned.generation, owned.epoch, next).await?;
-        if changes.rights {
+        let parks = !held.is_empty();
+        // what is held may be about rights
+        if changes.rights || parks {
             to_disk(&mut tx).await.map_err(ApplyError::database)?;
         }
+        projector.changing(&changes);
+        if let Some(live) = self.live.as_ref().filter(|_| parks) {
+            live.parking();
+        }
         tx.commit().await.map_err(ApplyError::database)?;
-        self.confirm(asked);
         owned.generation.position = next;
+        if let Some(live) = self.live.as_ref().filter(|_| parks) {
+            live.parked();
+        }
         projector.published(changes, next);
         if let Some(live) = &self.live {
             live.set_position(next);
         }
+        self.confirm(asked);
         Ok(())
     }
 
@@ -369,15 +390,16 @@ impl Runner {
             .map_err(ApplyError::into_run)?;
         // what is parked may be about rights: who it is about is not let in
         to_disk(&mut tx).await?;
+        if let Some(live) = &self.live {
+            live.parking();
+        }
         tx.commit().await?;
         owned
             .blocked
             .insert((event.stream.category.to_string(), event.stream.id));
         owned.generation.position = next;
         if let Some(live) = &self.live {
-            live.forget_users();
-            // what was made before may show what it takes away
-            live.came_late();
+            live.parked();
             live.set_position(next);
         }
         Ok(())
@@ -408,6 +430,7 @@ impl Runner {
                     if changes.rights {
                         to_disk(&mut tx).await?;
                     }
+                    self.projector.changing(&changes);
                     tx.commit().await?;
                     self.projector.published(changes, owned.generation.position);
                     if let Some(live) = &self.live {

@@ -1,5 +1,5 @@
-//! Where people stand in organizations, as it was read last. Good until anything happens that may change it for anybody there:
-//! each organization has a number that is another one then, and what was read under an older one is never found again.
+//! Where people stand in organizations, as it was read last. Good until anything happens that may change it for anybody there. All
+//! that happens is counted: what was read before the last change of its organization is never found again.
 
 use crate::sync::StandingChanges;
 use domain::{
@@ -16,20 +16,21 @@ use std::{
 const PEOPLE: usize = 8_192;
 /// How many collections are remembered of each of them.
 const COLLECTIONS: usize = 64;
-/// How many organizations have a number. One that lost it gets a new one.
+/// Of how many organizations it is known when they changed last. What is known of others was read after all of these were forgotten.
 const ORGANIZATIONS: usize = 8_192;
 
 /// Leave to remember what is about to be read: given before the reading, so that a change meanwhile is noticed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StandingTicket {
     organization: OrganizationId,
-    number: u64,
+    at: u64,
 }
 
 /// What is remembered of somebody.
 #[derive(Debug)]
 struct Known {
-    number: u64,
+    /// When it was read.
+    at: u64,
     /// Without what is said of collections.
     standing: Standing,
     collections: HashMap<CollectionId, Collection>,
@@ -44,8 +45,14 @@ struct Collection {
 
 #[derive(Debug)]
 pub(super) struct Standings {
-    last: u64,
-    numbers: LruCache<OrganizationId, u64>,
+    /// Counts changes.
+    now: u64,
+    /// When organizations changed last.
+    changed: LruCache<OrganizationId, u64>,
+    /// When any other may have.
+    others: u64,
+    /// Where a change is being committed: it may be there for others already.
+    changing: StandingChanges,
     known: LruCache<(UserId, OrganizationId), Known>,
 }
 
@@ -53,24 +60,30 @@ impl Default for Standings {
     fn default() -> Self {
         let capacity = |number| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
         Self {
-            last: 0,
-            numbers: LruCache::new(capacity(ORGANIZATIONS)),
+            now: 0,
+            changed: LruCache::new(capacity(ORGANIZATIONS)),
+            others: 0,
+            changing: StandingChanges::default(),
             known: LruCache::new(capacity(PEOPLE)),
         }
     }
 }
 
 impl Standings {
-    /// What is known of `user`, if it is known of all collections `asked` about; else leave to remember it.
+    /// What is known of `user`, if it is known of all collections `asked` about; else leave to remember it, where that may be.
     pub(super) fn find(
         &mut self,
         user: UserId,
         organization: OrganizationId,
         asked: &[CollectionId],
-    ) -> Result<Standing, StandingTicket> {
-        let number = self.number(organization);
+    ) -> Result<Standing, Option<StandingTicket>> {
+        let changing = self.changing.everywhere || self.changing.organizations.contains(&organization);
+        if changing || asked.len() > COLLECTIONS {
+            return Err(None);
+        }
+        let changed = self.last_change(organization);
         let found = self.known.get(&(user, organization)).and_then(|known| {
-            if known.number != number {
+            if known.at < changed {
                 return None;
             }
             let mut standing = known.standing.clone();
@@ -81,21 +94,21 @@ impl Standings {
             }
             Some(standing)
         });
-        found.ok_or(StandingTicket { organization, number })
+        found.ok_or(Some(StandingTicket {
+            organization,
+            at: self.now,
+        }))
     }
 
-    fn number(&mut self, organization: OrganizationId) -> u64 {
-        let Self { last, numbers, .. } = self;
-        *numbers.get_or_insert(organization, || {
-            *last += 1;
-            *last
-        })
+    fn last_change(&self, organization: OrganizationId) -> u64 {
+        self.changed.peek(&organization).copied().unwrap_or(self.others)
     }
 
     /// Remembers what was read, unless something changed meanwhile.
     pub(super) fn remember(&mut self, ticket: StandingTicket, asked: &[CollectionId], standing: &Standing) {
-        let StandingTicket { organization, number } = ticket;
-        if self.numbers.peek(&organization) != Some(&number) || asked.len() > COLLECTIONS {
+        let StandingTicket { organization, at } = ticket;
+        let changed = self.last_change(organization);
+        if at < changed || asked.len() > COLLECTIONS {
             return;
         }
         let collections = asked.iter().map(|id| {
@@ -106,7 +119,7 @@ impl Standings {
             (*id, collection)
         });
         let key = (standing.user, organization);
-        match self.known.get_mut(&key).filter(|known| known.number == number) {
+        match self.known.get_mut(&key).filter(|known| known.at >= changed) {
             // read before, with other collections
             Some(known) => {
                 if known.collections.len() + asked.len() > COLLECTIONS {
@@ -116,7 +129,7 @@ impl Standings {
             }
             None => {
                 let known = Known {
-                    number,
+                    at,
                     standing: Standing {
                         rights: HashMap::new(),
                         unmanaged: HashSet::new(),
@@ -129,19 +142,34 @@ impl Standings {
         }
     }
 
-    /// Takes what a batch changed.
+    /// A batch with these changes is about to be committed: until [`Standings::changed`], nothing is known there.
+    pub(super) fn changing(&mut self, changes: &StandingChanges) {
+        self.changing.everywhere |= changes.everywhere;
+        self.changing.organizations.extend(&changes.organizations);
+    }
+
+    /// A batch with these changes was committed.
     pub(super) fn changed(&mut self, changes: &StandingChanges) {
         if changes.everywhere {
-            self.forget();
+            return self.forget();
         }
+        self.changing = StandingChanges::default();
+        self.now += 1;
         for organization in &changes.organizations {
-            self.numbers.pop(organization);
+            if let Some((lost, at)) = self.changed.push(*organization, self.now)
+                && lost != *organization
+            {
+                self.others = self.others.max(at);
+            }
         }
     }
 
     /// Nothing that was read, or is being read, counts any more.
     pub(super) fn forget(&mut self) {
-        self.numbers.clear();
+        self.changing = StandingChanges::default();
+        self.now += 1;
+        self.others = self.now;
+        self.changed.clear();
         self.known.clear();
     }
 }

@@ -25,8 +25,17 @@ impl Build<'_> {
     /// views are pointed here. Readers see one or the other. The one that was live is retired.
     pub(super) async fn swap(&mut self) -> Result<(), RebuildError> {
         for _ in 0..TRIES {
-            self.catch_up(None).await?;
-            match self.try_swap().await {
+            // an owner of this version remembers what it has shown: what goes in its place shows no more than that, or others are
+            // told of a change that it does not know of yet
+            let live = generation::live(&mut self.connection, self.projector.name()).await?;
+            let owned = live.filter(|live| live.version == self.generation.version);
+            let shared = owned.is_some() && runner::others_are_there(&mut self.connection).await?;
+            let limit = owned.filter(|_| shared).map(|live| live.position);
+            if limit.is_none_or(|limit| limit > self.generation.position) {
+                self.catch_up(limit).await?;
+            }
+            match self.try_swap(shared).await {
+                Err(RebuildError::Busy) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(RebuildError::Run(RunError::Database(sqlx::Error::Database(e))))
                     if e.code().as_deref() == Some("55P03") =>
                 {
@@ -41,7 +50,8 @@ impl Build<'_> {
         Err(RebuildError::Busy)
     }
 
-    async fn try_swap(&mut self) -> Result<(), RebuildError> {
+    /// [`RebuildError::Busy`] if the live generation is `shared` with others and not as far as this one yet.
+    async fn try_swap(&mut self, shared: bool) -> Result<(), RebuildError> {
         let mut tx = self.connection.begin().await?;
         tx.execute(AssertSqlSafe(format!("set local lock_timeout = '{LOCK}'")))
             .await?;
@@ -53,14 +63,20 @@ impl Build<'_> {
         .await?;
         // remembered only once it is committed: a swap that was refused leaves nothing applied
         let mut generation = self.generation.clone();
-        while live.is_some_and(|(live, _)| generation.position < Position(live as u64)) {
+        let limit = live.map_or(Position::START, |(position, _)| Position(position as u64));
+        if shared && generation.position > limit {
+            return Err(RebuildError::Busy);
+        }
+        while generation.position < limit {
             let position = generation.position;
             let batch = self.feed.next(position, BATCH).await?;
+            let within = batch.events.partition_point(|event| event.position <= limit);
+            let (events, next) = (&batch.events[..within], batch.next.min(limit));
             let (projector, blocked) = (self.projector, &self.blocked);
-            build::apply(&mut tx, projector, &generation, blocked, &batch.events, batch.next)
+            build::apply(&mut tx, projector, &generation, blocked, events, next)
                 .await
                 .map_err(|fault| fault.refusal(position))?;
-            generation.position = batch.next;
+            generation.position = next;
         }
         let same_version = live.is_some_and(|(_, version)| version == generation.version);
         let statements = generation::swap(self.projector, &generation, same_version);

@@ -114,6 +114,12 @@ impl Projector for SyncProjector {
         Box::new(Reading::<Touched>::start(feed, after, limit))
     }
 
+    fn changing(&self, changes: &Changes) {
+        if let Some(live) = &self.live {
+            live.changing(&changes.sync);
+        }
+    }
+
     fn published(&self, changes: Changes, position: Position) {
         if let Some(live) = &self.live {
             live.publish(changes.sync, position);

@@ -1,16 +1,21 @@
 //! One owner for each projector: the lock finds it, the epoch keeps it the only one that writes.
 
-use super::history::{folder, item, ms};
+use super::history::{deleted, folder, item, ms, registered};
 use super::world::{World, person, until};
-use domain::event::Position;
-use domain::id::{CipherId, FolderId};
+use async_trait::async_trait;
+use domain::account::user::User;
+use domain::event::{Position, StoredEvent};
+use domain::id::{CipherId, FolderId, UserId};
 use domain::vault::cipher::Cipher;
 use domain::vault::folder::Folder;
+use projections::ahead::Ahead;
+use projections::feed::Subscription;
 use projections::live::Live;
+use projections::projector::{Changes, Projector, ProjectorError};
 use projections::runner::Runner;
 use projections::sync::SyncProjector;
 use sqlx::{Connection, PgConnection};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -122,4 +127,99 @@ async fn who_has_not_heard_from_the_database_is_the_owner_no_longer() {
     until("it is the owner still", async || live.is_owner()).await;
     running.abort();
     until("it is the owner no longer", async || !live.is_owner()).await;
+}
+
+/// Notes what is remembered of somebody at the moment when a batch is committed and the process has not taken note of it.
+struct Watched {
+    inner: SyncProjector,
+    live: Arc<Live>,
+    user: UserId,
+    seen: Arc<Mutex<Vec<bool>>>,
+}
+
+#[async_trait]
+impl Projector for Watched {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn version(&self) -> i32 {
+        self.inner.version()
+    }
+
+    fn tables(&self) -> &'static [(&'static str, &'static str)] {
+        self.inner.tables()
+    }
+
+    fn schema(&self) -> &'static str {
+        self.inner.schema()
+    }
+
+    fn indexes(&self) -> &'static str {
+        self.inner.indexes()
+    }
+
+    fn wants(&self, category: &str) -> bool {
+        self.inner.wants(category)
+    }
+
+    fn wants_metadata(&self) -> bool {
+        self.inner.wants_metadata()
+    }
+
+    async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
+        self.inner.apply(connection, events).await
+    }
+
+    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
+        self.inner.read_ahead(feed, after, limit)
+    }
+
+    fn changing(&self, changes: &Changes) {
+        self.inner.changing(changes);
+    }
+
+    fn published(&self, changes: Changes, position: Position) {
+        self.seen.lock().unwrap().push(self.live.user(self.user).is_some());
+        self.inner.published(changes, position);
+    }
+}
+
+/// Another process may read the checkpoint, and tell somebody, before the owner hears that its commit is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_committed_is_not_answered_from_memory() {
+    let (world, user) = (World::new().await, person(1));
+    world.start_empty(SyncProjector::default()).await;
+    world.add::<User>(user, &registered(user, ms(0))).await;
+    let live = Arc::new(Live::gathering(Duration::ZERO));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let projector = Watched {
+        inner: SyncProjector::new(Arc::clone(&live)),
+        live: Arc::clone(&live),
+        user,
+        seen: Arc::clone(&seen),
+    };
+    let feed = world.subscription();
+    let runner = Runner::new(Arc::new(projector), world.pool.clone(), feed, Some(Arc::clone(&live)));
+    let running = tokio::spawn(runner.run());
+    world.caught_up("sync").await;
+    until("they are remembered", async || {
+        read_api::user_state(&live, &world.pool, user).await.unwrap();
+        live.user(user).is_some()
+    })
+    .await;
+    let taken = seen.lock().unwrap().len();
+
+    // somebody else's change leaves it as it is
+    let folder = folder(person(2), ms(1));
+    world.add::<Folder>(FolderId(THING), &folder).await;
+    until("it is taken", async || seen.lock().unwrap().len() > taken).await;
+    assert!(seen.lock().unwrap()[taken..].iter().all(|known| *known));
+
+    let taken = seen.lock().unwrap().len();
+    world.add::<User>(user, &deleted(user, ms(2))).await;
+    until("it is taken", async || seen.lock().unwrap().len() > taken).await;
+    assert!(!seen.lock().unwrap()[taken]);
+    until("it is known", async || live.user(user) == Some(None)).await;
+    running.abort();
 }

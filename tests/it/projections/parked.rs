@@ -431,5 +431,14 @@ async fn a_right_gives_nothing_while_an_event_of_it_is_parked() {
     // nobody is told when an operator gives up on it
     assert!(park::skip(&world.pool, "sync", at).await.unwrap());
     assert_eq!(rights().await, 2);
+    // what comes right behind it is not held for what nobody waits for
+    let withdrawn = GrantEvent::Withdrawn {
+        collection: None,
+        to: None,
+        at: ms(1),
+    };
+    world.add::<Grant>(grant, &withdrawn).await;
+    assert!(live.reached(Position(at.0 + 1), Duration::from_secs(10)).await);
+    assert_eq!((rights().await, parked(&world).await.len()), (1, 0));
     running.abort();
 }

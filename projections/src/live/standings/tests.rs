@@ -38,7 +38,8 @@ fn standing(user: u128, within: u128, rights: &[(u128, Rights)]) -> Standing {
 /// What is known of person 1 in organization 1.
 fn find(standings: &mut Standings, asked: &[u128]) -> Result<Standing, StandingTicket> {
     let asked: Vec<_> = asked.iter().map(|id| collection(*id)).collect();
-    standings.find(person(1), organization(1), &asked)
+    let found = standings.find(person(1), organization(1), &asked);
+    found.map_err(|ticket| ticket.expect("it may be remembered"))
 }
 
 fn remember(standings: &mut Standings, ticket: StandingTicket, asked: &[u128], standing: &Standing) {
@@ -93,7 +94,7 @@ fn nothing_is_known_after_a_change_there_whoever_it_was_about() {
     for within in [1, 2] {
         for user in [1, 2] {
             let ticket = standings.find(person(user), organization(within), &[]).unwrap_err();
-            standings.remember(ticket, &[], &standing(user, within, &[]));
+            standings.remember(ticket.unwrap(), &[], &standing(user, within, &[]));
         }
     }
     standings.changed(&change(&[1]));
@@ -144,15 +145,57 @@ fn what_is_remembered_is_bounded() {
         let known = standings.known.peek(&(person(1), organization(1))).unwrap();
         assert!(known.collections.len() <= COLLECTIONS);
     }
-    let many: Vec<u128> = (1_000..1_001 + COLLECTIONS as u128).collect();
-    let ticket = find(&mut standings, &many).unwrap_err();
-    remember(&mut standings, ticket, &many, &standing(1, 1, &[]));
-    assert!(find(&mut standings, &many).is_err());
-    for number in 0..2 * ORGANIZATIONS as u128 {
+    let many: Vec<_> = (0..=COLLECTIONS as u128).map(collection).collect();
+    let found = standings.find(person(1), organization(1), &many);
+    assert!(found.unwrap_err().is_none(), "so many are read each time");
+    for number in 10..10 + 2 * PEOPLE as u128 {
         let ticket = standings.find(person(1), organization(number), &[]).unwrap_err();
-        standings.remember(ticket, &[], &standing(1, number, &[]));
+        standings.remember(ticket.unwrap(), &[], &standing(1, number, &[]));
     }
-    assert!(standings.numbers.len() <= ORGANIZATIONS && standings.known.len() <= PEOPLE);
-    // whose number was lost is read again
+    assert_eq!((standings.known.len(), standings.changed.len()), (PEOPLE, 0));
+}
+
+#[test]
+fn when_too_many_changed_what_was_read_before_the_forgotten_ones_is_read_again() {
+    let mut standings = Standings::default();
+    let ticket = find(&mut standings, &[]).unwrap_err();
+    remember(&mut standings, ticket, &[], &standing(1, 1, &[]));
+    for number in 0..ORGANIZATIONS as u128 {
+        standings.changed(&change(&[number + 10]));
+        assert!(find(&mut standings, &[]).is_ok());
+    }
+    let early = find(&mut standings, &[7]).unwrap_err();
+    standings.changed(&change(&[5]));
+    assert_eq!(standings.changed.len(), ORGANIZATIONS);
+    assert!(find(&mut standings, &[]).is_err());
+    let before = StandingTicket { at: 0, ..early };
+    remember(&mut standings, before, &[], &standing(1, 1, &[]));
+    assert!(find(&mut standings, &[]).is_err());
+    remember(&mut standings, early, &[], &standing(1, 1, &[]));
+    assert!(find(&mut standings, &[]).is_ok(), "this one did not change since");
+}
+
+#[test]
+fn while_a_change_is_committed_nothing_is_known_there_and_nothing_may_be_remembered() {
+    let mut standings = Standings::default();
+    let early = find(&mut standings, &[]).unwrap_err();
+    remember(&mut standings, early, &[], &standing(1, 1, &[]));
+    standings.changing(&change(&[1]));
+    let marked = |standings: &mut Standings| standings.find(person(1), organization(1), &[]).unwrap_err().is_none();
+    assert!(marked(&mut standings));
+    // read before the commit by who asked before
+    remember(&mut standings, early, &[], &standing(1, 1, &[]));
+    assert!(marked(&mut standings));
+    standings.changed(&change(&[1]));
+    assert!(find(&mut standings, &[]).is_err());
+
+    let everywhere = StandingChanges {
+        everywhere: true,
+        ..change(&[])
+    };
+    standings.changing(&everywhere);
+    assert!(marked(&mut standings));
+    // it came to nothing: this process owns nothing any more
+    standings.forget();
     assert!(find(&mut standings, &[]).is_err());
 }
