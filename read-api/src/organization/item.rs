@@ -153,7 +153,7 @@ async fn assigned(caller: Caller, State(api): State<ReadApi>, Query(query): Quer
     let mut connection = pool.acquire().await.map_err(unavailable)?;
     let mut writer = Writer::starting(HEAD);
     {
-        let mut rows = std::pin::pin!(shared::ciphers_in(&mut connection, &ids, i16::MAX));
+        let mut rows = std::pin::pin!(shared::ciphers_in(&mut connection, &[organization], &ids, i16::MAX));
         while let Some(row) = rows.try_next().await.map_err(unavailable)? {
             let collections: Vec<_> = row.collections().map_err(unavailable)?.collect();
             let rights = standing.over_item(&collections);

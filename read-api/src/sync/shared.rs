@@ -121,7 +121,8 @@ impl Shared {
         }
         let present: HashSet<FolderId> = folders.iter().map(|(id, _)| *id).collect();
         let ids: Vec<_> = self.collections.iter().map(|(id, _)| *id).collect();
-        let mut rows = std::pin::pin!(shared::ciphers_in(snapshot, &ids, kinds));
+        let organizations: Vec<_> = self.standings.keys().copied().collect();
+        let mut rows = std::pin::pin!(shared::ciphers_in(snapshot, &organizations, &ids, kinds));
         while let Some(row) = rows.try_next().await.map_err(unavailable)? {
             let organization = row.organization().map_err(unavailable)?;
             let Some(standing) = self.standings.get(&organization) else {

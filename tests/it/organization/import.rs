@@ -2,6 +2,7 @@
 
 use super::join;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use tests::client::item::{self, Kind};
 use tests::client::organization::Organization;
 use tests::client::vault::{find, id};
@@ -212,4 +213,61 @@ async fn an_organization_is_emptied_by_its_admins_with_their_password() {
     let replayed = anns.get(&organization.path("audit/replay")).await.ok();
     let left: Vec<_> = replayed["items"].as_array().unwrap().iter().map(id).collect();
     assert_eq!(left, [again]);
+}
+
+/// More collections than are looked up one by one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_very_many_collections_syncs_the_items_in_them_and_no_others() {
+    const COLLECTIONS: usize = 620;
+    let server = Server::shared().await;
+    let (_, anns, organization) = founded(server, "many-ann").await;
+    let (ben, bens, membership) = join(server, &anns, &organization, "many-ben", 2, &[]).await;
+    let mut pairs: Vec<(i64, i64)> = (0..COLLECTIONS as i64).map(|n| (n, n)).collect();
+    pairs.extend([(620, 0), (620, 600), (621, 600), (621, 601)]);
+    let collections: Vec<_> = (0..COLLECTIONS).map(|n| new(&organization, &n.to_string())).collect();
+    let body = json!({
+        "collections": collections,
+        "ciphers": items(&organization, COLLECTIONS + 5),
+        "collectionRelationships": relations(&pairs),
+    });
+    anns.post(&path(&organization), &body).await.ok_empty();
+    let made = anns.get(&organization.path("collections")).await.ok();
+    let ids: Vec<String> = made["data"].as_array().unwrap().iter().map(id).collect();
+    let (given, kept): (Vec<_>, Vec<_>) = ids.iter().enumerate().partition(|(n, _)| *n < 510);
+    let given: Vec<_> = given.iter().map(|(_, id)| id.as_str()).collect();
+    assert!(kept.len() >= 100);
+    let rights: Vec<_> = given
+        .iter()
+        .map(|id| Organization::selection(id, [true, false, false]))
+        .collect();
+    let group = json!({"name": "Many", "users": [membership], "collections": rights});
+    anns.post(&organization.path("groups"), &group).await.ok();
+    // another one, of which there are few
+    let other = bens.found(&ben, "Few").await;
+    let own = bens.make_shared(&other, "few", &[&other.collection]).await;
+
+    let of = |item: &Value| {
+        let within = item["collectionIds"].as_array().unwrap().clone();
+        within.iter().any(|id| given.contains(&id.as_str().unwrap()))
+    };
+    let mut expected: BTreeSet<String> = there(&anns, &organization)
+        .await
+        .iter()
+        .filter(|item| of(item))
+        .map(id)
+        .collect();
+    assert!(expected.len() >= 500, "{}", expected.len());
+    let assigned = format!(
+        "/api/ciphers/organization-details/assigned?organizationId={}",
+        organization.id
+    );
+    let listed = bens.get(&assigned).await.ok();
+    let listed: Vec<String> = listed["data"].as_array().unwrap().iter().map(id).collect();
+    assert_eq!(listed.len(), expected.len(), "none twice");
+    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected);
+    expected.insert(own);
+    let synced = bens.sync().await;
+    let synced: Vec<String> = synced["ciphers"].as_array().unwrap().iter().map(id).collect();
+    assert_eq!(synced.len(), expected.len(), "none twice");
+    assert_eq!(synced.into_iter().collect::<BTreeSet<_>>(), expected);
 }
