@@ -40,7 +40,7 @@ impl Company {
     pub async fn let_in(&mut self, server: &Server, name: &str, count: usize, collections: &[Value]) -> Result<()> {
         let mut vaults = Vec::with_capacity(count);
         for number in 0..count {
-            vaults.push(Vault::filled(server, &format!("{name}{number}"), 0).await);
+            vaults.push(Vault::beside(&self.owner, &format!("{name}{number}")).await);
         }
         let emails: Vec<&str> = vaults.iter().map(|vault| vault.account.email.as_str()).collect();
         self.invite(&emails, collections).await;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tests::client::{Account, Client, VERSION, item};
+use tests::client::{Account, Client, Device, VERSION, item};
 use tests::crypto::SymmetricKey;
 use tests::server::Server;
 
@@ -33,6 +33,15 @@ impl Vault {
             left -= now;
         }
         vault
+    }
+
+    /// A new account without items, over the connections of another one: each client has some megabytes of its own.
+    pub async fn beside(other: &Self, name: &str) -> Self {
+        let account = Account::new(name);
+        let mut client = other.client.on(Device::cli());
+        client.join(&account).await;
+        let host = other.host.clone();
+        Self { account, client, host }
     }
 
     /// The body of an import.
