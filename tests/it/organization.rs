@@ -9,6 +9,7 @@ mod history;
 mod import;
 mod item;
 mod journey;
+mod keys;
 mod link;
 mod matrix;
 mod member;

@@ -10,6 +10,7 @@ mod invite;
 mod join_by_link;
 pub(super) mod own;
 mod recovery;
+mod regenerate_keys;
 mod revoke;
 
 pub use accept::AcceptInvitation;
@@ -21,6 +22,7 @@ pub use invite::{Invitation, InviteAgain, InviteMembers};
 pub use join_by_link::{JoinByLink, LinkKey};
 pub use own::GiveOwnCollections;
 pub use recovery::{EnrolInRecovery, RecoverAccount};
+pub use regenerate_keys::RegenerateMemberKeys;
 pub use revoke::{RestoreMember, RevokeMember, RevokeOneself};
 
 use super::{OrganizationError, Stop, must, refuse};

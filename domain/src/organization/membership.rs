@@ -196,6 +196,12 @@ pub enum MembershipEvent {
         /// When.
         at: Timestamp,
     },
+    /// The account has another key pair, and nobody sealed the organization's key for it: the member is to be confirmed again.
+    #[serde(rename = "MembershipKeyVoided")]
+    KeyVoided {
+        /// When.
+        at: Timestamp,
+    },
     /// It is over.
     #[serde(rename = "MembershipEnded")]
     Ended {
@@ -226,6 +232,7 @@ impl DomainEvent for MembershipEvent {
         ("AccountRecoveryWithdrawn", 1),
         ("AccountRecovered", 1),
         ("MembershipKeyChanged", 1),
+        ("MembershipKeyVoided", 1),
         ("MembershipEnded", 1),
     ];
 
@@ -246,6 +253,7 @@ impl DomainEvent for MembershipEvent {
             | Self::RecoveryWithdrawn { at }
             | Self::Recovered { at }
             | Self::KeyChanged { at, .. }
+            | Self::KeyVoided { at }
             | Self::Ended { at, .. } => *at,
         }
     }
@@ -340,7 +348,7 @@ impl Membership {
 
 impl Aggregate for Membership {
     const CATEGORY: &'static str = "membership";
-    const FOLD: &'static str = "f8e68ecbe7822b00";
+    const FOLD: &'static str = "87682cc263eb88b0";
     type Id = MembershipId;
     type Event = MembershipEvent;
 
@@ -424,6 +432,7 @@ impl Aggregate for Membership {
             | E::RecoveryWithdrawn { .. }
             | E::Recovered { .. }
             | E::KeyChanged { .. }
+            | E::KeyVoided { .. }
             | E::Ended { .. } => {}
         }
         let Self::Live(mut live) = self else { return self };
@@ -451,6 +460,10 @@ impl Aggregate for Membership {
             E::RecoveryEnrolled { key, .. } => live.recovery_key = Some(key.clone()),
             E::RecoveryWithdrawn { .. } => live.recovery_key = None,
             E::KeyChanged { key, .. } => live.key = Some(key.clone()),
+            E::KeyVoided { .. } => {
+                live.stage = Stage::Accepted;
+                live.key = None;
+            }
             E::Ended { .. } => return Self::Ended,
         }
         Self::Live(live)

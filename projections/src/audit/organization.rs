@@ -127,6 +127,7 @@ pub(super) fn membership(id: Uuid, event: &MembershipEvent) -> Said {
         E::RecoveryWithdrawn { .. } => (Some(1507), json!({})),
         E::Recovered { .. } => (Some(1508), json!({})),
         E::KeyChanged { fingerprint, .. } => (None, json!({ "keyFingerprint": fingerprint })),
+        E::KeyVoided { .. } => (None, json!({})),
         E::Ended { how, user, .. } => {
             let kind = match how {
                 Ending::Removed => Some(1503),

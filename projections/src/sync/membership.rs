@@ -153,6 +153,10 @@ pub(super) fn evolve(row: Option<MembershipRow>, event: &MembershipEvent) -> Opt
         E::RecoveryEnrolled { key, .. } => row.view.recovery_key = Some(key.as_str().to_owned()),
         E::RecoveryWithdrawn { .. } => row.view.recovery_key = None,
         E::KeyChanged { key, .. } => row.view.key = Some(key.as_str().to_owned()),
+        E::KeyVoided { .. } => {
+            row.view.stage = Stage::Accepted;
+            row.view.key = None;
+        }
         E::Ended { .. } => return None,
     }
     row.view.revised = event.at();

@@ -7,10 +7,13 @@ use super::{
 };
 use crate::WriteApi;
 use axum::{Json, extract::State};
-use commands::account::{
-    EnsureApiKey, RotateApiKey,
-    keys::{AccountKeys, RegenerateKeyPair, SetKeyPair, SetUserKeyId},
-    new_api_key,
+use commands::{
+    account::{
+        EnsureApiKey, RotateApiKey,
+        keys::{AccountKeys, RegenerateKeyPair, SetKeyPair, SetUserKeyId},
+        new_api_key,
+    },
+    organization::member::RegenerateMemberKeys,
 };
 use domain::{
     account::user::{KeyPair, User},
@@ -97,7 +100,7 @@ struct RegenerateRequest {
     user_key_encrypted_user_private_key: Option<String>,
 }
 
-/// `POST /accounts/key-management/regenerate-keys`.
+/// `POST /accounts/key-management/regenerate-keys`. Where the person is a member of an organization, they are to be confirmed again.
 async fn regenerate_pair(
     caller: Caller,
     State(app): State<WriteApi>,
@@ -113,11 +116,18 @@ async fn regenerate_pair(
         ),
     );
     checks.done()?;
-    let command = RegenerateKeyPair {
+    let pair = RegenerateKeyPair {
         user: caller.id,
         keys: keys.ok_or_else(|| Problem::field("UserPublicKey", "The UserPublicKey field is required."))?,
     };
-    app.change(&caller, &command).await.map(drop)
+    let memberships = app.read.memberships_of(caller.id).await?;
+    let command = RegenerateMemberKeys {
+        pair,
+        memberships: memberships.into_iter().map(|(id, ..)| id).collect(),
+    };
+    let context = app.everywhere(app.context(&caller), caller.id).await?;
+    let done = app.executor.transact(&context, &command).await?;
+    app.settle(done.position).await
 }
 
 /// `SetUserKeyIdRequestModel`.
