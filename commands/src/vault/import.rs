@@ -33,36 +33,37 @@ pub struct ImportVault {
     pub ciphers: Vec<(NewCipher, Option<usize>)>,
 }
 
-impl ImportVault {
-    async fn folders(&self, unit: &mut Unit<'_>) -> Result<Vec<FolderId>, ExecuteError<CipherError>> {
-        let named: Vec<FolderId> = self.folders.iter().filter_map(|folder| folder.existing).collect();
-        let own: Vec<FolderId> = unit
-            .load_many::<Folder>(&named)
-            .await?
-            .into_iter()
-            .filter(|loaded| loaded.state.is_of(self.by))
-            .map(|loaded| loaded.id)
-            .collect();
-        let mut ids = Vec::with_capacity(self.folders.len());
-        for folder in &self.folders {
-            if let Some(id) = folder.existing.filter(|id| own.contains(id)) {
-                ids.push(id);
-                continue;
-            }
-            let loaded = unit.fresh::<Folder>(unit.new_id().into());
-            let (id, at) = (loaded.id, unit.now_for(&loaded));
-            unit.append(
-                loaded,
-                vec![FolderEvent::Created {
-                    owner: self.by,
-                    name: folder.name.clone(),
-                    at,
-                }],
-            );
+/// The ids of folders of an import, in the order of it; makes those that are new.
+pub(super) async fn folders(
+    unit: &mut Unit<'_>,
+    by: UserId,
+    folders: &[ImportedFolder],
+) -> Result<Vec<FolderId>, ExecuteError<CipherError>> {
+    let named: Vec<FolderId> = folders.iter().filter_map(|folder| folder.existing).collect();
+    let own: Vec<FolderId> = unit
+        .load_many::<Folder>(&named)
+        .await?
+        .into_iter()
+        .filter(|loaded| loaded.state.is_of(by))
+        .map(|loaded| loaded.id)
+        .collect();
+    let mut ids = Vec::with_capacity(folders.len());
+    for folder in folders {
+        if let Some(id) = folder.existing.filter(|id| own.contains(id)) {
             ids.push(id);
+            continue;
         }
-        Ok(ids)
+        let loaded = unit.fresh::<Folder>(unit.new_id().into());
+        let (id, at) = (loaded.id, unit.now_for(&loaded));
+        let created = FolderEvent::Created {
+            owner: by,
+            name: folder.name.clone(),
+            at,
+        };
+        unit.append(loaded, vec![created]);
+        ids.push(id);
     }
+    Ok(ids)
 }
 
 impl Transaction for ImportVault {
@@ -70,7 +71,7 @@ impl Transaction for ImportVault {
     type Error = CipherError;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<CipherError>> {
-        let folders = self.folders(unit).await?;
+        let folders = folders(unit, self.by, &self.folders).await?;
         for (new, folder) in &self.ciphers {
             let loaded = unit.fresh::<Cipher>(unit.new_id().into());
             let folder = folder.and_then(|index| folders.get(index).copied());

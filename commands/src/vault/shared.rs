@@ -11,7 +11,7 @@ mod share;
 pub use change::{ChangeManyShared, ChangeShared, Wish};
 pub use create::CreateShared;
 pub use file::{FileManyShared, FileShared};
-pub use import::{ImportShared, ImportedCollection};
+pub use import::{ImportShared, ImportedCollection, ImportedItem};
 pub use purge::PurgeShared;
 pub use share::ShareCipher;
 

@@ -271,3 +271,64 @@ async fn who_has_very_many_collections_syncs_the_items_in_them_and_no_others() {
     assert_eq!(synced.len(), expected.len(), "none twice");
     assert_eq!(synced.into_iter().collect::<BTreeSet<_>>(), expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_files_items_in_folders_of_who_imports_and_of_nobody_else() {
+    let server = Server::shared().await;
+    let (ann, anns, organization) = founded(server, "folders-ann").await;
+    let rights = Organization::selection(&organization.collection, [false, false, false]);
+    let (ben, bens, _) = join(server, &anns, &organization, "folders-ben", 2, &[rights]).await;
+    let folder = |owner: &Account, name: &str| json!({"id": null, "name": owner.user_key.seal(name)});
+    let made = anns.post("/api/folders", &folder(&ann, "mine")).await.ok();
+    let mine = id(&made);
+    let bens_own = id(&bens.post("/api/folders", &folder(&ben, "his")).await.ok());
+    let with_id = |id: &str| json!({"id": id, "name": ann.user_key.seal("as the client knows it")});
+    let body = json!({
+        "collections": [existing(&organization, &organization.collection)],
+        "ciphers": items(&organization, 5),
+        "collectionRelationships": relations(&[(0, 0), (1, 0), (2, 0), (3, 0), (4, 0)]),
+        "folders": [folder(&ann, "new"), with_id(&mine), with_id(&bens_own)],
+        // what points nowhere is passed over, and the last of an item counts
+        "folderRelationships": relations(&[(0, 0), (1, 2), (1, 1), (2, 2), (3, 9), (-1, 0), (9, 0), (4, -4), (i64::MAX, 0)]),
+    });
+
+    // all or nothing
+    let mut broken = body.clone();
+    broken["folders"][0]["name"] = json!("in the clear");
+    anns.post(&path(&organization), &broken)
+        .await
+        .refused(400, "Folders[0].Name");
+    broken["folders"] = (0..10_001).map(|_| folder(&ann, "many")).collect();
+    anns.post(&path(&organization), &broken)
+        .await
+        .refused(400, "this much data");
+    assert!(there(&anns, &organization).await.is_empty());
+    assert_eq!(anns.sync().await["folders"].as_array().unwrap().len(), 1);
+
+    anns.post(&path(&organization), &body).await.ok_empty();
+    let sync = anns.sync().await;
+    let folders: Vec<String> = sync["folders"].as_array().unwrap().iter().map(id).collect();
+    assert_eq!(folders.len(), 3, "his is none of hers, so there is a new one");
+    assert!(folders.contains(&mine) && !folders.contains(&bens_own));
+    assert_eq!(find(&sync["folders"], &mine).unwrap()["name"], made["name"]);
+    let filed = |sync: &Value| -> Vec<Option<String>> {
+        let items = sync["ciphers"].as_array().unwrap();
+        items
+            .iter()
+            .map(|item| item["folderId"].as_str().map(str::to_owned))
+            .collect()
+    };
+    let hers = filed(&sync);
+    assert_eq!(hers.iter().flatten().count(), 3, "{hers:?}");
+    assert_eq!(
+        hers.iter().flatten().collect::<BTreeSet<_>>(),
+        folders.iter().collect::<BTreeSet<_>>()
+    );
+    let his = bens.sync().await;
+    assert_eq!(filed(&his), vec![None; 5]);
+    assert_eq!(his["folders"].as_array().unwrap().len(), 1);
+    // it is nobody's business in the organization
+    let events = anns.get(&organization.path("events")).await.ok();
+    let text = events.to_string();
+    assert!(folders.iter().all(|folder| !text.contains(folder)), "{text}");
+}

@@ -35,7 +35,7 @@ struct ImportRequest {
 
 /// `FolderWithIdRequestModel`.
 #[derive(Debug, Deserialize)]
-struct FolderRequest {
+pub(super) struct FolderRequest {
     id: Option<FolderId>,
     name: Option<String>,
 }
@@ -60,6 +60,24 @@ async fn import(caller: Caller, State(app): State<WriteApi>, Body(request): Body
     Ok(())
 }
 
+/// By the index of an item that of its folder. Indices that point nowhere are passed over, and the last relation of an item counts.
+pub(super) fn filed(relations: &[Relation], ciphers: usize, folders: usize) -> HashMap<usize, usize> {
+    let index = |number: i64, count| usize::try_from(number).ok().filter(|index| *index < count);
+    let pair = |relation: &Relation| Some((index(relation.key, ciphers)?, index(relation.value, folders)?));
+    relations.iter().filter_map(pair).collect()
+}
+
+pub(super) fn checked_folders(folders: Vec<FolderRequest>) -> Answer<Vec<ImportedFolder>> {
+    let checked = |(index, folder): (usize, FolderRequest)| {
+        let name = sealed_name(folder.name, &format!("Folders[{index}].Name"))?;
+        Ok(ImportedFolder {
+            existing: folder.id,
+            name,
+        })
+    };
+    folders.into_iter().enumerate().map(checked).collect()
+}
+
 fn checked(caller: &Caller, request: ImportRequest) -> Answer<ImportVault> {
     if request.ciphers.len() > MAX_CIPHERS
         || request.folder_relationships.len() > MAX_CIPHERS
@@ -67,26 +85,12 @@ fn checked(caller: &Caller, request: ImportRequest) -> Answer<ImportVault> {
     {
         return Err(Problem::bad_request("You cannot import this much data at once."));
     }
-    // indices that point nowhere are passed over, and the last relation of an item counts
-    let index = |number: i64| usize::try_from(number).ok();
-    let filed: HashMap<usize, usize> = request
-        .folder_relationships
-        .iter()
-        .filter_map(|relation| Some((index(relation.key)?, index(relation.value)?)))
-        .filter(|(cipher, folder)| *cipher < request.ciphers.len() && *folder < request.folders.len())
-        .collect();
-    let folders = request
-        .folders
-        .into_iter()
-        .enumerate()
-        .map(|(index, folder)| {
-            let name = sealed_name(folder.name, &format!("Folders[{index}].Name"))?;
-            Ok(ImportedFolder {
-                existing: folder.id,
-                name,
-            })
-        })
-        .collect::<Answer<_>>()?;
+    let filed = filed(
+        &request.folder_relationships,
+        request.ciphers.len(),
+        request.folders.len(),
+    );
+    let folders = checked_folders(request.folders)?;
     let ciphers = request
         .ciphers
         .into_iter()

@@ -42,7 +42,7 @@ pub(super) async fn file_with(
     Ok(unit.append(loaded, vec![event]))
 }
 
-fn filed(user: UserId, cipher: CipherId, wanted: Filing, at: Timestamp) -> FilingEvent {
+pub(super) fn filed(user: UserId, cipher: CipherId, wanted: Filing, at: Timestamp) -> FilingEvent {
     FilingEvent::Filed {
         user,
         cipher,

@@ -1,17 +1,23 @@
-use super::{Stop, refuse};
+use super::{Stop, file::filed, refuse};
 use crate::{
     execute::{Transaction, Unit},
-    vault::cipher::{CipherError, NewCipher},
+    vault::{
+        cipher::{CipherError, NewCipher},
+        import::{self, ImportedFolder},
+    },
 };
 use domain::{
     crypto::EncString,
-    id::{CollectionId, GrantId},
+    id::{CollectionId, FilingId, GrantId},
     organization::{
         access::Standing,
         collection::{Collection, CollectionEvent},
         grant::{Grant, GrantEvent, Grantee, Rights},
     },
-    vault::cipher::{Cipher, CipherEvent},
+    vault::{
+        cipher::{Cipher, CipherEvent},
+        filing::Filing,
+    },
 };
 use std::collections::HashMap;
 
@@ -26,7 +32,18 @@ pub struct ImportedCollection {
     pub external_id: Option<String>,
 }
 
-/// Adds items and collections to an organization, all or nothing.
+/// An item of an import.
+#[derive(Debug, Clone)]
+pub struct ImportedItem {
+    /// What it is. Its own folder is not looked at, nor what it is marked as.
+    pub new: NewCipher,
+    /// The indices of its collections.
+    pub collections: Vec<usize>,
+    /// The index of the folder it is in, for who imports.
+    pub folder: Option<usize>,
+}
+
+/// Adds items and collections to an organization, and folders to the vault of who imports, all or nothing.
 ///
 /// Who may import into the organization may use any of its collections, and none for an item. Others need the right to add to
 /// each collection that is there, the right to make those that are new, and a collection for every item: a list of
@@ -37,8 +54,10 @@ pub struct ImportShared {
     pub by: Standing,
     /// The collections.
     pub collections: Vec<ImportedCollection>,
-    /// The items, each with the indices of its collections.
-    pub ciphers: Vec<(NewCipher, Vec<usize>)>,
+    /// The folders.
+    pub folders: Vec<ImportedFolder>,
+    /// The items.
+    pub ciphers: Vec<ImportedItem>,
 }
 
 impl ImportShared {
@@ -105,8 +124,10 @@ impl Transaction for ImportShared {
             return refuse(CipherError::NotFound);
         }
         let collections = self.collections(unit).await?;
-        for (new, within) in &self.ciphers {
-            let mut within: Vec<_> = within
+        let folders = import::folders(unit, self.by.user, &self.folders).await?;
+        for item in &self.ciphers {
+            let mut within: Vec<_> = item
+                .collections
                 .iter()
                 .filter_map(|index| collections.get(*index).copied())
                 .collect();
@@ -116,12 +137,13 @@ impl Transaction for ImportShared {
                 return refuse(CipherError::NoCollection);
             }
             let loaded = unit.fresh::<Cipher>(unit.new_id().into());
+            let cipher = loaded.id;
             let created = CipherEvent::Created {
                 owner: self.by.user,
                 organization: Some(self.by.organization),
                 collections: within,
-                kind: new.kind,
-                content: new.content.clone(),
+                kind: item.new.kind,
+                content: item.new.content.clone(),
                 folder: None,
                 favorite: false,
                 archived: None,
@@ -129,6 +151,15 @@ impl Transaction for ImportShared {
                 at: unit.now_for(&loaded),
             };
             unit.append(loaded, vec![created]);
+            if let Some(folder) = item.folder.and_then(|index| folders.get(index)) {
+                let loaded = unit.fresh::<Filing>(FilingId::of(self.by.user, cipher));
+                let wanted = Filing {
+                    folder: Some(*folder),
+                    ..loaded.state
+                };
+                let event = filed(self.by.user, cipher, wanted, unit.now_for(&loaded));
+                unit.append(loaded, vec![event]);
+            }
         }
         Ok(())
     }

@@ -3,15 +3,18 @@
 use super::super::{
     cipher::request::CipherRequest,
     folder::sealed_name,
-    import::{MAX_CIPHERS, Relation},
+    import::{FolderRequest, MAX_CIPHERS, MAX_FOLDERS, Relation, checked_folders, filed},
 };
 use crate::{WriteApi, account::check::Checks, organization::collection::MAX_EXTERNAL_ID};
 use axum::extract::State;
 use commands::{
     ports::About,
-    vault::shared::{ImportShared, ImportedCollection},
+    vault::shared::{ImportShared, ImportedCollection, ImportedItem},
 };
-use domain::id::{CollectionId, OrganizationId};
+use domain::{
+    id::{CollectionId, OrganizationId},
+    organization::access::Standing,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use web::{Answer, Body, Caller, Problem, Query, Routes};
@@ -34,7 +37,7 @@ struct ImportQuery {
     organization_id: Option<String>,
 }
 
-/// `ImportOrganizationCiphersRequestModel`. Folders are not taken: what is imported here is in collections.
+/// `ImportOrganizationCiphersRequestModel`. Folders are those of who imports.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ImportRequest {
@@ -44,6 +47,10 @@ struct ImportRequest {
     ciphers: Vec<CipherRequest>,
     #[serde(default)]
     collection_relationships: Vec<Relation>,
+    #[serde(default)]
+    folders: Vec<FolderRequest>,
+    #[serde(default)]
+    folder_relationships: Vec<Relation>,
 }
 
 /// `CollectionWithIdRequestModel`; who has rights in it is not looked at.
@@ -68,12 +75,7 @@ async fn import(
     check_bounds(&request)?;
     let named: Vec<_> = request.collections.iter().filter_map(|one| one.id).collect();
     let by = app.standing(&caller, organization, About::Collections(&named)).await?;
-    let (collections, ciphers) = checked(organization, request)?;
-    let command = ImportShared {
-        by,
-        collections,
-        ciphers,
-    };
+    let command = checked(by, request)?;
     let done = app
         .executor
         .transact(&app.context_in(&caller, organization), &command)
@@ -82,22 +84,19 @@ async fn import(
     app.settle(done.position).await
 }
 
-type Checked = (
-    Vec<ImportedCollection>,
-    Vec<(commands::vault::cipher::NewCipher, Vec<usize>)>,
-);
-
 fn check_bounds(request: &ImportRequest) -> Answer<()> {
     if request.ciphers.len() > MAX_CIPHERS
         || request.collections.len() > MAX_COLLECTIONS
         || request.collection_relationships.len() > MAX_RELATIONS
+        || request.folders.len() > MAX_FOLDERS
+        || request.folder_relationships.len() > MAX_CIPHERS
     {
         return Err(Problem::bad_request("You cannot import this much data at once."));
     }
     Ok(())
 }
 
-fn checked(organization: OrganizationId, request: ImportRequest) -> Answer<Checked> {
+fn checked(by: Standing, request: ImportRequest) -> Answer<ImportShared> {
     // indices that point nowhere are passed over
     let index = |number: i64| usize::try_from(number).ok();
     let mut within: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -106,6 +105,12 @@ fn checked(organization: OrganizationId, request: ImportRequest) -> Answer<Check
             within.entry(cipher).or_default().push(collection);
         }
     }
+    let filed = filed(
+        &request.folder_relationships,
+        request.ciphers.len(),
+        request.folders.len(),
+    );
+    let folders = checked_folders(request.folders)?;
     let mut collections = Vec::with_capacity(request.collections.len());
     for (index, collection) in request.collections.into_iter().enumerate() {
         let mut checks = Checks::new();
@@ -124,12 +129,21 @@ fn checked(organization: OrganizationId, request: ImportRequest) -> Answer<Check
     let mut ciphers = Vec::with_capacity(request.ciphers.len());
     for (index, cipher) in request.ciphers.into_iter().enumerate() {
         let sealed = cipher.checked(&format!("Ciphers[{index}]."))?;
-        if sealed.organization.is_some_and(|named| named != organization) {
+        if sealed.organization.is_some_and(|named| named != by.organization) {
             return Err(Problem::bad_request(
                 "Organization mismatch. Re-sync if you recently moved this item, then try again.",
             ));
         }
-        ciphers.push((sealed.new, within.remove(&index).unwrap_or_default()));
+        ciphers.push(ImportedItem {
+            new: sealed.new,
+            collections: within.remove(&index).unwrap_or_default(),
+            folder: filed.get(&index).copied(),
+        });
     }
-    Ok((collections, ciphers))
+    Ok(ImportShared {
+        by,
+        collections,
+        folders,
+        ciphers,
+    })
 }
