@@ -8,4 +8,5 @@ mod rebuild;
 mod retired;
 mod rows;
 mod shards;
+mod standing;
 mod world;

@@ -1,24 +1,18 @@
 //! Events that cannot be taken: parked if this program should know them, waited at if it is too old for them.
 
-use super::history::{device, folder, item, ms, registered, sealed};
+use super::history::{device, folder, item, ms, registered};
 use super::world::{World, meta, person, until};
 use domain::account::user::User;
 use domain::device::Device;
 use domain::event::{Aggregate, Position};
-use domain::id::{CipherId, CollectionId, DeviceId, FolderId, GrantId, MembershipId, OrganizationId};
+use domain::id::{CipherId, DeviceId, FolderId};
 use domain::meta::Actor;
-use domain::organization::collection::{Collection, CollectionEvent};
-use domain::organization::grant::{Grant, GrantEvent, Grantee, Rights};
-use domain::organization::membership::{Membership, MembershipEvent};
-use domain::organization::profile::{CollectionSettings, Details, Organization, OrganizationEvent};
-use domain::personal::Personal;
 use domain::vault::cipher::{Cipher, CipherEvent};
 use domain::vault::folder::{Folder, FolderEvent};
 use projections::live::Live;
 use projections::park::{self, Parked};
 use projections::runner::Runner;
-use projections::sync::shared::About;
-use projections::sync::{SyncProjector, read, shared};
+use projections::sync::{SyncProjector, read};
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
 use std::time::Duration;
@@ -339,106 +333,5 @@ async fn who_an_event_is_parked_of_is_let_in_nowhere_until_it_is_not() {
     }
     assert!(park::skip(&world.pool, "sync", at).await.unwrap());
     assert!(state(held).await.unwrap().is_some());
-    running.abort();
-}
-
-/// What took a right away may be what is parked: the right is gone until somebody has looked.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_right_gives_nothing_while_an_event_of_it_is_parked() {
-    let (world, member) = (World::new().await, person(1));
-    world.start_empty(SyncProjector::default()).await;
-    let organization = OrganizationId(Uuid::from_u128(5));
-    let membership = MembershipId(Uuid::from_u128(6));
-    let details = Details {
-        name: "Parked".to_owned(),
-        billing_email: "bills@example.org".to_owned(),
-        business_name: None,
-    };
-    let made = OrganizationEvent::Created {
-        details: Personal::of(organization, details),
-        keys: None,
-        plan: 20,
-        settings: CollectionSettings::default(),
-        founder: member,
-        owner: membership,
-        at: ms(0),
-    };
-    world.add::<Organization>(organization, &made).await;
-    let founded = MembershipEvent::Founded {
-        organization,
-        user: member,
-        key: sealed(1),
-        fingerprint: String::new(),
-        at: ms(0),
-    };
-    world.add::<Membership>(membership, &founded).await;
-    for number in [7, 8] {
-        let collection = CollectionId(Uuid::from_u128(number));
-        let created = CollectionEvent::Created {
-            organization,
-            name: sealed(1),
-            external_id: None,
-            default_of: None,
-            at: ms(0),
-        };
-        world.add::<Collection>(collection, &created).await;
-        let to = Grantee::Member(membership);
-        let granted = GrantEvent::Granted {
-            organization,
-            collection,
-            to,
-            rights: Rights::MANAGE,
-            at: ms(0),
-        };
-        world.add::<Grant>(GrantId::of(collection, to.id()), &granted).await;
-    }
-    let live = Arc::new(Live::gathering(Duration::ZERO));
-    let runner = Runner::new(
-        Arc::new(SyncProjector::new(Arc::clone(&live))),
-        world.pool.clone(),
-        world.subscription(),
-        Some(Arc::clone(&live)),
-    );
-    let running = tokio::spawn(runner.run());
-    world.caught_up("sync").await;
-    let collections = [7, 8].map(|number| CollectionId(Uuid::from_u128(number)));
-    let rights = async || {
-        let read = shared::all_rights(&world.pool, member).await.unwrap();
-        // by what was remembered, too
-        for _ in 0..2 {
-            let about = About::Collections(&collections);
-            let standing = shared::standing(&live, &world.pool, member, organization, about).await;
-            assert_eq!(standing.unwrap().unwrap().rights, read);
-        }
-        read.len()
-    };
-    assert_eq!(rights().await, 2);
-    let named = ("CollectionAccessWithdrawn", 1);
-    let grant = GrantId::of(CollectionId(Uuid::from_u128(7)), membership.0);
-    world
-        .add_raw(
-            Grant::CATEGORY,
-            grant.0,
-            named,
-            r#"{"at":"never"}"#,
-            &meta(Actor::System),
-        )
-        .await;
-    until("it is parked", async || parked(&world).await.len() == 1).await;
-    let at = parked(&world).await[0].position;
-    assert!(live.reached(at, Duration::from_secs(10)).await);
-    assert_eq!(rights().await, 1);
-    // nobody is told when an operator gives up on it
-    assert!(park::skip(&world.pool, "sync", at).await.unwrap());
-    assert_eq!(rights().await, 2);
-    // what comes right behind it is not held for what nobody waits for
-    let withdrawn = GrantEvent::Withdrawn {
-        collection: None,
-        to: None,
-        at: ms(1),
-    };
-    world.add::<Grant>(grant, &withdrawn).await;
-    assert!(live.reached(Position(at.0 + 1), Duration::from_secs(10)).await);
-    assert_eq!((rights().await, parked(&world).await.len()), (1, 0));
     running.abort();
 }
