@@ -294,6 +294,9 @@ pub struct LiveMembership {
     pub external_id: Option<String>,
     /// The organization's key, sealed for the member.
     pub key: Option<EncString>,
+    /// They had one that opens nothing any more, and nobody has looked at the new key pair yet.
+    #[serde(default)]
+    pub key_voided: bool,
     /// The user key, sealed for the organization.
     pub recovery_key: Option<EncString>,
     /// When the last invitation went out: those before it are good no longer.
@@ -348,7 +351,7 @@ impl Membership {
 
 impl Aggregate for Membership {
     const CATEGORY: &'static str = "membership";
-    const FOLD: &'static str = "87682cc263eb88b0";
+    const FOLD: &'static str = "c01e0a9071f4ff60";
     type Id = MembershipId;
     type Event = MembershipEvent;
 
@@ -373,6 +376,7 @@ impl Aggregate for Membership {
                     secrets_manager: false,
                     external_id: None,
                     key: Some(key.clone()),
+                    key_voided: false,
                     recovery_key: None,
                     invited: *at,
                     created: *at,
@@ -398,6 +402,7 @@ impl Aggregate for Membership {
                     secrets_manager: *secrets_manager,
                     external_id: external_id.clone(),
                     key: None,
+                    key_voided: false,
                     recovery_key: None,
                     invited: *at,
                     created: *at,
@@ -415,6 +420,7 @@ impl Aggregate for Membership {
                     secrets_manager: false,
                     external_id: None,
                     key: None,
+                    key_voided: false,
                     recovery_key: None,
                     invited: *at,
                     created: *at,
@@ -447,6 +453,7 @@ impl Aggregate for Membership {
             E::Confirmed { key, .. } | E::ConfirmedByLink { key, .. } => {
                 live.stage = Stage::Confirmed;
                 live.key = Some(key.clone());
+                live.key_voided = false;
             }
             E::RoleChanged {
                 role, secrets_manager, ..
@@ -463,6 +470,7 @@ impl Aggregate for Membership {
             E::KeyVoided { .. } => {
                 live.stage = Stage::Accepted;
                 live.key = None;
+                live.key_voided = true;
             }
             E::Ended { .. } => return Self::Ended,
         }

@@ -47,6 +47,9 @@ pub struct MembershipView {
     pub external_id: Option<String>,
     /// The organization's key, sealed for the member.
     pub key: Option<String>,
+    /// They had one that opens nothing any more, and nobody has looked at the new key pair yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key_voided: bool,
     /// The user key, sealed for the organization.
     pub recovery_key: Option<String>,
     /// When it last changed.
@@ -85,6 +88,7 @@ pub(super) fn evolve(row: Option<MembershipRow>, event: &MembershipEvent) -> Opt
             secrets_manager: false,
             external_id: None,
             key: None,
+            key_voided: false,
             recovery_key: None,
             revised: at,
         },
@@ -139,6 +143,7 @@ pub(super) fn evolve(row: Option<MembershipRow>, event: &MembershipEvent) -> Opt
         E::Confirmed { key, .. } | E::ConfirmedByLink { key, .. } => {
             row.view.stage = Stage::Confirmed;
             row.view.key = Some(key.as_str().to_owned());
+            row.view.key_voided = false;
         }
         E::RoleChanged {
             role, secrets_manager, ..
@@ -156,6 +161,7 @@ pub(super) fn evolve(row: Option<MembershipRow>, event: &MembershipEvent) -> Opt
         E::KeyVoided { .. } => {
             row.view.stage = Stage::Accepted;
             row.view.key = None;
+            row.view.key_voided = true;
         }
         E::Ended { .. } => return None,
     }

@@ -99,3 +99,35 @@ async fn who_makes_a_new_key_pair_is_to_be_confirmed_again_and_keeps_what_they_w
     let bens = id(&dans.membership(&organization, &ben.email).await);
     assert_eq!(whose[0], bens.as_str());
 }
+
+/// Whoever has a session of theirs could have made the new pair.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_client_confirms_by_itself_who_has_a_new_key_pair() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("looked-ann").await;
+    let organization = anns.found(&ann, "Looked at").await;
+    let (ben, bens, member) = join(server, &anns, &organization, "looked-ben", 2, &[]).await;
+    for kind in [3, 18] {
+        let policy = organization.path(&format!("policies/{kind}"));
+        anns.put(&policy, &json!({"enabled": true})).await.ok();
+    }
+    let pair = KeyPair::random();
+    regenerate(&bens, &ben, &pair).await;
+    let pending = anns.get(&organization.path("users/pending-auto-confirm")).await.ok();
+    assert_eq!(pending["data"], json!([]));
+    let key = KeyPair::seal_for(&pair.public_key(), &organization.key.to_bytes()).unwrap();
+    let automatic = organization.path(&format!("users/{member}/auto-confirm"));
+    anns.post(&automatic, &json!({"key": key}))
+        .await
+        .refused(400, "cannot be confirmed automatically");
+    let bulk = json!({"keys": [{"id": member, "key": key}]});
+    let done = anns
+        .post(&organization.path("users/bulk-auto-confirm"), &bulk)
+        .await
+        .ok();
+    assert_eq!(done["data"][0]["error"], "Member cannot be confirmed automatically.");
+    assert_eq!(status(&anns, &organization, &ben).await, 1);
+    let membership = anns.membership(&organization, &ben.email).await;
+    anns.confirm(&organization, &membership).await;
+    assert_eq!(status(&anns, &organization, &ben).await, 2);
+}

@@ -25,7 +25,8 @@ pub struct ConfirmMember {
     pub key: EncString,
     /// What a policy that is on asks for and the member lacks.
     pub forbidden: Option<&'static str>,
-    /// Whether a client does it by itself: the policy that allows it must be on, and it makes ordinary users only.
+    /// Whether a client does it by itself: the policy that allows it must be on, it makes ordinary users only, and somebody must look at
+    /// a key pair that took the place of another one: who has a session of theirs could have made it.
     pub automatic: bool,
     /// What a collection for the member's own items is to be called, where a policy asks for one.
     pub own_collection: Option<EncString>,
@@ -47,7 +48,7 @@ impl Transaction for ConfirmMember {
             let id = PolicyId::of(organization, Enforced::AutomaticConfirmation as u8);
             let on = unit.load::<Policy>(id).await?.state.enabled;
             must(
-                on && live.role == Role::User,
+                on && live.role == Role::User && !live.key_voided,
                 OrganizationError::Invalid("Member cannot be confirmed automatically."),
             )?;
         }

@@ -217,7 +217,7 @@ async fn pending(caller: Caller, State(app): State<WriteApi>, id: PathId<Organiz
     let members = shared::members_of(pool, id.0).await.map_err(unavailable)?;
     let waiting = members
         .into_iter()
-        .filter(|(_, row)| on && row.status() == 1 && row.role == Role::User);
+        .filter(|(_, row)| on && row.status() == 1 && row.role == Role::User && !row.view.key_voided);
     let found = waiting.filter_map(|(id, row)| {
         Some(json!({
             "object": "OrganizationUserPendingAutoConfirmResponseModel",
