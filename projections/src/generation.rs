@@ -100,6 +100,29 @@ pub async fn live(connection: &mut PgConnection, projector: &str) -> Result<Opti
     .transpose()
 }
 
+/// The live generation as a process follows it that does not own the projector, with a mark of what is parked in it: another one when
+/// anything is, or no longer, zero where nothing is.
+pub(crate) async fn followed(
+    connection: &mut PgConnection,
+    projector: &str,
+) -> Result<Option<(Generation, u64)>, sqlx::Error> {
+    let row = sqlx::query(
+        "select g.projector, g.generation, g.version, g.state, g.position, p.count, p.last
+         from projection.generation g cross join lateral (
+           select count(*) as count, coalesce(max(position), 0) as last from projection.parked p
+           where p.projector = g.projector and p.generation = g.generation) p
+         where g.projector = $1 and g.state = 'live'",
+    )
+    .bind(projector)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        let (count, last): (i64, i64) = (row.try_get("count")?, row.try_get("last")?);
+        Ok((Generation::read(&row)?, ((count as u64) << 40) ^ last as u64))
+    })
+    .transpose()
+}
+
 /// The retired generations of a projector, the one that was live last first.
 ///
 /// # Errors

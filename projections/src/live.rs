@@ -120,6 +120,8 @@ pub struct Live {
     confirmed: AtomicU64,
     generation: AtomicU64,
     late: AtomicU64,
+    /// A mark of what is parked, where another process owns the projector.
+    parked: AtomicU64,
     /// Numbers of [`LoadTicket`]s.
     tickets: AtomicU64,
     users: Mutex<LruCache<UserId, Known>>,
@@ -162,6 +164,7 @@ impl Live {
             confirmed: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             late: AtomicU64::new(0),
+            parked: AtomicU64::new(0),
             tickets: AtomicU64::new(0),
             users: lru(USERS),
             organizations: lru(USERS),
@@ -361,6 +364,8 @@ impl Live {
         let users = accounts.chain(changes.members.iter().copied());
         lock(&self.changing).users.extend(users);
         lock(&self.standings).changing(&changes.standings);
+        forget(&self.ciphers, &changes.ciphers);
+        forget(&self.folders, &changes.folders);
     }
 
     /// An event is about to be parked: the same, whoever it is about.
@@ -378,6 +383,14 @@ impl Live {
         lock(&self.users).clear();
         self.came_late();
         *lock(&self.changing) = Changing::default();
+    }
+
+    /// What is parked, by the mark it has, as the owner of the projector left it: when that is another one, what was made before may
+    /// show what a parked event takes away.
+    pub(crate) fn follow_parked(&self, mark: u64) {
+        if self.parked.swap(mark, Ordering::AcqRel) != mark {
+            self.came_late();
+        }
     }
 
     /// Where somebody who is confirmed in an organization stands, with what they have in the collections that are `asked` about. A
@@ -406,11 +419,17 @@ impl Live {
 
     /// An item as the projector wrote it lately; `Some(None)` if it is gone.
     pub fn cipher(&self, id: Uuid) -> Option<Option<CipherRow>> {
+        if !self.is_owner() {
+            return None;
+        }
         lock(&self.ciphers).get(&id).cloned()
     }
 
     /// A folder as the projector wrote it lately; `Some(None)` if it is gone.
     pub fn folder(&self, id: Uuid) -> Option<Option<FolderRow>> {
+        if !self.is_owner() {
+            return None;
+        }
         lock(&self.folders).get(&id).cloned()
     }
 
@@ -508,6 +527,14 @@ impl<'l> Waiting<'l> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// What was written before a change that is being committed.
+fn forget<R>(rows: &Mutex<LruCache<Uuid, Option<R>>>, changed: &[(Uuid, Option<R>)]) {
+    let mut rows = lock(rows);
+    for (key, _) in changed {
+        rows.pop(key);
     }
 }
 

@@ -69,6 +69,11 @@ pub trait Projector: Send + Sync + 'static {
     /// rows. Where nothing lies before `after`, the tables are empty. Must be called within a runtime.
     fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead>;
 
+    /// Whether events of this category may be about who may do what: where one is held back, what is remembered of that is void.
+    fn is_about_rights(&self, _category: &str) -> bool {
+        true
+    }
+
     /// Called before the transaction with `changes` is committed in the live generation: others may see it before
     /// [`Projector::published`] is called. Where it is not, for the commit failed, this process owns the projector no more.
     fn changing(&self, _changes: &Changes) {}

@@ -2,7 +2,7 @@
 
 mod commit;
 
-pub(crate) use commit::{others_are_there, to_disk};
+pub(crate) use commit::to_disk;
 
 use crate::{
     feed::{FeedError, Subscription},
@@ -12,7 +12,7 @@ use crate::{
     projector::{Projector, ProjectorError},
     retired,
 };
-use commit::{ApplyError, advance, look};
+use commit::{ApplyError, advance, look, others_are_there};
 use domain::event::{DecodeError, Position, StoredEvent};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use std::{
@@ -28,6 +28,8 @@ const BATCH: usize = 2_000;
 const GATHER: Duration = Duration::from_millis(100);
 /// How long a subscriber sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_millis(250);
+/// How long a process follows the owner before it tries to be the owner itself.
+const FOLLOW: Duration = Duration::from_millis(500);
 /// How often a batch is tried before the event at fault is looked for and parked.
 const TRIES: i32 = 3;
 
@@ -350,8 +352,9 @@ impl Runner {
             .await
             .map_err(ApplyError::database)?;
         advance(&mut tx, &owned.generation, owned.epoch, next).await?;
-        let parks = !held.is_empty();
-        // what is held may be about rights
+        let parks = held
+            .iter()
+            .any(|event| projector.is_about_rights(&event.stream.category));
         if changes.rights || parks {
             to_disk(&mut tx).await.map_err(ApplyError::database)?;
         }
@@ -454,10 +457,12 @@ impl Runner {
             tokio::time::sleep(Duration::from_secs(1)).await;
             return Ok(());
         };
-        for _ in 0..200 {
+        let began = Instant::now();
+        while began.elapsed() < FOLLOW {
             let mut connection = self.pool.acquire().await?;
-            if let Some(generation) = generation::live(&mut connection, self.projector.name()).await? {
+            if let Some((generation, parked)) = generation::followed(&mut connection, self.projector.name()).await? {
                 live.set_generation(generation.number);
+                live.follow_parked(parked);
                 live.found_at(generation.position);
             }
             drop(connection);

@@ -29,6 +29,25 @@ fn retired(projector: &str) -> String {
     format!("annalock:retired:{projector}")
 }
 
+/// Takes the lock of the projector's owner, if there is none.
+pub(super) async fn try_owner(connection: &mut PgConnection, projector: &str) -> Result<bool, sqlx::Error> {
+    try_lock(connection, &owner(projector)).await
+}
+
+/// Gives it back.
+pub(super) async fn leave_owner(connection: &mut PgConnection, projector: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_unlock(hashtextextended($1, 0))")
+        .bind(owner(projector))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Who holds it owns the projector.
+fn owner(projector: &str) -> String {
+    format!("annalock:{projector}")
+}
+
 async fn try_lock(connection: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
         .bind(name)

@@ -3,6 +3,7 @@
 use super::{
     RebuildError,
     build::{self, Build},
+    lock,
 };
 use crate::{
     generation,
@@ -17,6 +18,8 @@ use std::time::Duration;
 const LOCK: &str = "200ms";
 /// How often it tries.
 const TRIES: usize = 100;
+/// How often it looks, 50 ms apart, whether an owner is as far as what is to take the place of its tables.
+const WAITS: usize = 1_200;
 /// Events applied at once while the live tables are locked.
 const BATCH: usize = 2_000;
 
@@ -24,18 +27,27 @@ impl Build<'_> {
     /// Puts this generation in the place of the live one: both checkpoints are locked, what came meanwhile is applied, the
     /// views are pointed here. Readers see one or the other. The one that was live is retired.
     pub(super) async fn swap(&mut self) -> Result<(), RebuildError> {
-        for _ in 0..TRIES {
+        let (mut tries, mut waits) = (0, 0);
+        while tries < TRIES && waits < WAITS {
             // an owner of this version remembers what it has shown: what goes in its place shows no more than that, or others are
             // told of a change that it does not know of yet
             let live = generation::live(&mut self.connection, self.projector.name()).await?;
             let owned = live.filter(|live| live.version == self.generation.version);
-            let shared = owned.is_some() && runner::others_are_there(&mut self.connection).await?;
-            let limit = owned.filter(|_| shared).map(|live| live.position);
+            let alone = owned.is_some() && lock::try_owner(&mut self.connection, self.projector.name()).await?;
+            let limit = owned.filter(|_| !alone).map(|live| live.position);
             if limit.is_none_or(|limit| limit > self.generation.position) {
                 self.catch_up(limit).await?;
             }
-            match self.try_swap(shared).await {
-                Err(RebuildError::Busy) => tokio::time::sleep(Duration::from_millis(50)).await,
+            let outcome = self.try_swap(limit.is_some()).await;
+            if alone {
+                lock::leave_owner(&mut self.connection, self.projector.name()).await?;
+            }
+            match outcome {
+                Err(RebuildError::Busy) => {
+                    waits += 1;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
                 Err(RebuildError::Run(RunError::Database(sqlx::Error::Database(e))))
                     if e.code().as_deref() == Some("55P03") =>
                 {
@@ -46,12 +58,13 @@ impl Build<'_> {
                 Err(RebuildError::Event { .. }) => {}
                 other => return other,
             }
+            tries += 1;
         }
         Err(RebuildError::Busy)
     }
 
-    /// [`RebuildError::Busy`] if the live generation is `shared` with others and not as far as this one yet.
-    async fn try_swap(&mut self, shared: bool) -> Result<(), RebuildError> {
+    /// [`RebuildError::Busy`] if the live generation is `owned` and not as far as this one yet.
+    async fn try_swap(&mut self, owned: bool) -> Result<(), RebuildError> {
         let mut tx = self.connection.begin().await?;
         tx.execute(AssertSqlSafe(format!("set local lock_timeout = '{LOCK}'")))
             .await?;
@@ -64,7 +77,7 @@ impl Build<'_> {
         // remembered only once it is committed: a swap that was refused leaves nothing applied
         let mut generation = self.generation.clone();
         let limit = live.map_or(Position::START, |(position, _)| Position(position as u64));
-        if shared && generation.position > limit {
+        if owned && generation.position > limit {
             return Err(RebuildError::Busy);
         }
         while generation.position < limit {

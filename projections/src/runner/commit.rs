@@ -23,7 +23,7 @@ pub(super) async fn look(pool: PgPool, generation: Generation, tables: &'static 
 }
 
 /// Whether other processes of this program are connected. Each has a name of its own, `annalock-…`; who has none is alone.
-pub(crate) async fn others_are_there(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+pub(super) async fn others_are_there(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "select current_setting('application_name') like 'annalock-%' and exists (
              select from pg_stat_activity where datname = current_database()

@@ -114,6 +114,17 @@ impl Projector for SyncProjector {
         Box::new(Reading::<Touched>::start(feed, after, limit))
     }
 
+    fn is_about_rights(&self, category: &str) -> bool {
+        let of_one_person = [
+            Cipher::CATEGORY,
+            Folder::CATEGORY,
+            Filing::CATEGORY,
+            Activity::CATEGORY,
+            Task::CATEGORY,
+        ];
+        !of_one_person.contains(&category)
+    }
+
     fn changing(&self, changes: &Changes) {
         if let Some(live) = &self.live {
             live.changing(&changes.sync);

@@ -199,3 +199,31 @@ async fn a_group_gives_nothing_where_what_a_member_was_given_first_is_parked() {
         (Rights::MANAGE, reading)
     );
 }
+
+/// Bodies that another process made before show what a parked event takes away.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_the_owner_notices_what_is_parked() {
+    let company = Company::founded().await;
+    company
+        .grant(COLLECTIONS[0], Grantee::Member(MEMBERSHIP), Rights::MANAGE)
+        .await;
+    company.world.caught_up("sync").await;
+    assert!(company.live.is_owner());
+    let follower = Arc::new(Live::gathering(Duration::ZERO));
+    let projector = Arc::new(SyncProjector::new(Arc::clone(&follower)));
+    let feed = company.world.subscription();
+    let runner = Runner::new(projector, company.world.pool.clone(), feed, Some(Arc::clone(&follower)));
+    let running = tokio::spawn(runner.run());
+    let reached = async |at| assert!(follower.reached(at, Duration::from_secs(10)).await);
+    reached(company.live.position()).await;
+    let before = follower.generation();
+    let grant = GrantId::of(COLLECTIONS[0], MEMBERSHIP.0);
+    let at = company.park(grant, "CollectionAccessWithdrawn").await;
+    reached(at).await;
+    let parked = follower.generation();
+    assert_ne!(parked, before);
+    assert!(park::skip(&company.world.pool, "sync", at).await.unwrap());
+    until("it is noticed", async || follower.generation() != parked).await;
+    assert!(!follower.is_owner());
+    running.abort();
+}
