@@ -10,3 +10,4 @@ mod rows;
 mod shards;
 mod standing;
 mod world;
+mod wrapped;

@@ -2,16 +2,13 @@
 
 use super::history::{deleted, folder, item, ms, registered};
 use super::world::{World, person, until};
-use async_trait::async_trait;
+use super::wrapped::Wrapped;
 use domain::account::user::User;
-use domain::event::{Position, StoredEvent};
-use domain::id::{CipherId, FolderId, UserId};
+use domain::event::Position;
+use domain::id::{CipherId, FolderId};
 use domain::vault::cipher::Cipher;
 use domain::vault::folder::Folder;
-use projections::ahead::Ahead;
-use projections::feed::Subscription;
 use projections::live::Live;
-use projections::projector::{Changes, Projector, ProjectorError};
 use projections::runner::Runner;
 use projections::sync::SyncProjector;
 use sqlx::{Connection, PgConnection};
@@ -129,62 +126,6 @@ async fn who_has_not_heard_from_the_database_is_the_owner_no_longer() {
     until("it is the owner no longer", async || !live.is_owner()).await;
 }
 
-/// Notes what is remembered of somebody at the moment when a batch is committed and the process has not taken note of it.
-struct Watched {
-    inner: SyncProjector,
-    live: Arc<Live>,
-    user: UserId,
-    seen: Arc<Mutex<Vec<bool>>>,
-}
-
-#[async_trait]
-impl Projector for Watched {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn version(&self) -> i32 {
-        self.inner.version()
-    }
-
-    fn tables(&self) -> &'static [(&'static str, &'static str)] {
-        self.inner.tables()
-    }
-
-    fn schema(&self) -> &'static str {
-        self.inner.schema()
-    }
-
-    fn indexes(&self) -> &'static str {
-        self.inner.indexes()
-    }
-
-    fn wants(&self, category: &str) -> bool {
-        self.inner.wants(category)
-    }
-
-    fn wants_metadata(&self) -> bool {
-        self.inner.wants_metadata()
-    }
-
-    async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
-        self.inner.apply(connection, events).await
-    }
-
-    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
-        self.inner.read_ahead(feed, after, limit)
-    }
-
-    fn changing(&self, changes: &Changes) {
-        self.inner.changing(changes);
-    }
-
-    fn published(&self, changes: Changes, position: Position) {
-        self.seen.lock().unwrap().push(self.live.user(self.user).is_some());
-        self.inner.published(changes, position);
-    }
-}
-
 /// Another process may read the checkpoint, and tell somebody, before the owner hears that its commit is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_committed_is_not_answered_from_memory() {
@@ -193,11 +134,13 @@ async fn what_is_being_committed_is_not_answered_from_memory() {
     world.add::<User>(user, &registered(user, ms(0))).await;
     let live = Arc::new(Live::gathering(Duration::ZERO));
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let projector = Watched {
-        inner: SyncProjector::new(Arc::clone(&live)),
-        live: Arc::clone(&live),
-        user,
-        seen: Arc::clone(&seen),
+    let projector = {
+        // what is remembered when a batch is committed and the process has not taken note of it
+        let (live, seen) = (Arc::clone(&live), Arc::clone(&seen));
+        let inner = SyncProjector::new(Arc::clone(&live));
+        Wrapped::watched(inner, move || {
+            seen.lock().unwrap().push(live.user(user).is_some());
+        })
     };
     let feed = world.subscription();
     let runner = Runner::new(Arc::new(projector), world.pool.clone(), feed, Some(Arc::clone(&live)));

@@ -2,17 +2,16 @@
 
 use super::history::{item, mixed, ms};
 use super::world::{TABLES, World, person, until};
+use super::wrapped::Wrapped;
 use async_trait::async_trait;
 use domain::event::{Position, StoredEvent, StreamName};
 use domain::id::CipherId;
 use domain::vault::cipher::Cipher;
-use projections::ahead::Ahead;
 use projections::feed::{Batch, FeedError, Subscription};
 use projections::generation::{self, Generation};
-use projections::projector::{Changes, Projector, ProjectorError};
+use projections::projector::Projector;
 use projections::rebuild::{self, Options};
 use projections::sync::SyncProjector;
-use sqlx::PgConnection;
 use std::sync::Arc;
 use std::time::Duration;
 use tests::sample::seed;
@@ -54,60 +53,6 @@ async fn rebuilt() -> World {
     world.sync().await;
     world.rebuild_with(&SyncProjector::default(), keeping()).await.unwrap();
     world
-}
-
-/// The sync projector under another name or version.
-struct Other {
-    name: &'static str,
-    version: i32,
-    inner: SyncProjector,
-}
-
-fn other(name: &'static str, version: i32) -> Other {
-    Other {
-        name,
-        version,
-        inner: SyncProjector::default(),
-    }
-}
-
-#[async_trait]
-impl Projector for Other {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn version(&self) -> i32 {
-        self.version
-    }
-
-    fn tables(&self) -> &'static [(&'static str, &'static str)] {
-        self.inner.tables()
-    }
-
-    fn schema(&self) -> &'static str {
-        self.inner.schema()
-    }
-
-    fn indexes(&self) -> &'static str {
-        self.inner.indexes()
-    }
-
-    fn wants(&self, category: &str) -> bool {
-        self.inner.wants(category)
-    }
-
-    fn wants_metadata(&self) -> bool {
-        self.inner.wants_metadata()
-    }
-
-    async fn apply(&self, connection: &mut PgConnection, events: &[StoredEvent]) -> Result<Changes, ProjectorError> {
-        self.inner.apply(connection, events).await
-    }
-
-    fn read_ahead(&self, feed: Arc<dyn Subscription>, after: Position, limit: Option<Position>) -> Box<dyn Ahead> {
-        self.inner.read_ahead(feed, after, limit)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +139,7 @@ async fn no_more_than_one_generation_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_of_another_version_wait_for_the_program_that_wrote_them() {
     let world = rebuilt().await;
-    let (newer, feed) = (other("sync", 7), world.subscription());
+    let (newer, feed) = (Wrapped::named("sync", 7), world.subscription());
     let before = the(&world, "live").await;
     world.rebuild_with(&newer, keeping()).await.unwrap();
     add_items(&world, 0..10).await;
@@ -301,16 +246,16 @@ async fn two_rebuilds_run_at_once_and_no_third() {
     let world = World::new().await;
     world.batches_of(10);
     add_items(&world, 0..100).await;
-    let first = stuck(&world, other("one", 1)).await;
-    let _second = stuck(&world, other("two", 1)).await;
-    let refused = world.rebuild(&other("three", 1), false).await.unwrap_err();
+    let first = stuck(&world, Wrapped::named("one", 1)).await;
+    let _second = stuck(&world, Wrapped::named("two", 1)).await;
+    let refused = world.rebuild(&Wrapped::named("three", 1), false).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
         "2 rebuilds are running already; try again when one has ended"
     );
     first.abort();
     until("there is a place", async || {
-        world.rebuild(&other("three", 1), true).await.is_ok()
+        world.rebuild(&Wrapped::named("three", 1), true).await.is_ok()
     })
     .await;
 }
