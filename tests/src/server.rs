@@ -151,8 +151,14 @@ impl Server {
 
     /// Runs another subcommand (`projections rebuild --verify`) with the settings of this server.
     ///
-    /// Gives exit code and everything it said.
+    /// Gives exit code and everything it said, its output first.
     pub async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let (code, told, logged) = self.run_apart(arguments).await;
+        (code, told + &logged)
+    }
+
+    /// As [`Server::run`], with its output for itself: what is logged beside it may be anything at any time.
+    pub async fn run_apart(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let mut command = std::process::Command::new(launch::program());
         command
             .args(arguments)
@@ -161,12 +167,8 @@ impl Server {
         let output = blocking(move || command.output())
             .await
             .expect("the program can be started");
-        let said = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        (output.status.code(), said)
+        let [told, logged] = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+        (output.status.code(), told, logged)
     }
 
     /// Where the server keeps its data.

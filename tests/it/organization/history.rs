@@ -266,15 +266,14 @@ async fn an_organization_is_replayed_as_it_was_seen() {
 
     // the same by the command line, and of an item of one's own
     let at = &watch.taken[3].at;
-    let (code, text) = server
-        .run(&["audit", "replay", "--organization", &organization.id, "--at", at])
-        .await;
-    assert_eq!(code, Some(0), "{text}");
-    let told: Value = serde_json::from_str(&text[text.find('{').unwrap()..]).unwrap();
-    assert_eq!(replayed(&told), watch.taken[3].organization);
-    let (code, text) = server.run(&["audit", "access", "--item", &item, "--at", at]).await;
-    assert_eq!(code, Some(0), "{text}");
-    let told: Value = serde_json::from_str(&text[text.find('{').unwrap()..]).unwrap();
+    let told = async |arguments: &[&str]| -> Value {
+        let (code, told, logged) = server.run_apart(arguments).await;
+        assert_eq!(code, Some(0), "{logged}");
+        serde_json::from_str(&told).expect(&told)
+    };
+    let replay = ["audit", "replay", "--organization", &organization.id, "--at", at];
+    assert_eq!(replayed(&told(&replay).await), watch.taken[3].organization);
+    let told = told(&["audit", "access", "--item", &item, "--at", at]).await;
     assert_eq!(list(&told["readers"]).len(), 2, "{told}");
     let private = anns.create_login(&ann, "private").await;
     let (code, text) = server.run(&["audit", "access", "--item", &private]).await;
