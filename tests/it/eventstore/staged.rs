@@ -377,6 +377,27 @@ async fn a_writer_that_was_stopped_is_resumed_in_the_background() {
     assert_eq!(whole, 4);
 }
 
+#[tokio::test]
+async fn a_batch_that_is_being_written_is_left_to_its_writer() {
+    let double = Double::start().unwrap();
+    let store = on(&double).await;
+    let group = group(1, 10);
+    stopped_after(3, &store, &group).await;
+    let staged = Arc::new(StagedStore::new(Arc::clone(&store)));
+    let before = there(&*store, &group).await;
+    // it looks once, and sees the batch for the first time
+    let resuming = staged.keep_resuming(Duration::from_secs(3600));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    resuming.abort();
+    assert_eq!((before, there(&*store, &group).await), (2, 2));
+    let all = Resumed {
+        completed: 1,
+        refused: 0,
+    };
+    assert_eq!(staged.resume().await.unwrap(), all, "it was not passed over for good");
+    assert_eq!(there(&*store, &group).await, 4);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn staging_changes_nothing_of_the_contract() {
     let double = Double::start().unwrap();

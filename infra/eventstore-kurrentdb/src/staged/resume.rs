@@ -13,7 +13,7 @@ use domain::{
     meta::{Actor, Meta, Origin},
 };
 use serde::{Deserialize, Serialize};
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
@@ -37,6 +37,21 @@ pub struct Resumed {
 pub(super) struct Progress {
     checkpoint: Option<Position>,
     since_stored: u64,
+    /// Those that were open the last time.
+    open: HashSet<Uuid>,
+}
+
+/// A batch that is committed and not closed.
+struct Open {
+    id: Uuid,
+    /// Where to read on to find it again.
+    before: Position,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    SeenBefore,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,7 +60,8 @@ struct Moved {
 }
 
 impl StagedStore {
-    /// Completes every batch that is committed and not closed. Safe beside writers and beside itself elsewhere.
+    /// Completes every batch that is committed and not closed, also those that are being written. Safe beside writers and
+    /// beside itself elsewhere.
     ///
     /// Searches the store from a stored checkpoint on at first, later from where it was.
     ///
@@ -53,38 +69,27 @@ impl StagedStore {
     /// [`AppendError::Unavailable`], also for a batch that does not hold what was committed; what is left is found again
     /// the next time.
     pub async fn resume(&self) -> Result<Resumed, AppendError> {
+        self.resume_which(Which::All).await
+    }
+
+    async fn resume_which(&self, which: Which) -> Result<Resumed, AppendError> {
         if self.inner.caps().atomic_multi {
             return Ok(Resumed::default());
         }
         let mut progress = self.resumed_to.lock().await;
-        let mut from = match progress.checkpoint {
+        let from = match progress.checkpoint {
             Some(position) => position,
             None => self.stored_checkpoint().await?,
         };
-        let mut open: Vec<Uuid> = Vec::new();
-        loop {
-            let page = self.inner.read_all(from, READ_PAGE).await.map_err(unavailable)?;
-            progress.since_stored += page.events.len() as u64;
-            for event in page
-                .events
-                .iter()
-                .filter(|event| event.stream.category == batch::CATEGORY)
-            {
-                match &*event.type_name {
-                    batch::COMMITTED => open.push(event.stream.id),
-                    batch::FINISHED | batch::REFUSED => open.retain(|id| *id != event.stream.id),
-                    _ => {}
-                }
-            }
-            let at_end = page.events.is_empty() || page.next >= page.head;
-            from = page.next;
-            if at_end {
-                break;
-            }
-        }
+        let (open, end) = self.search(from, &mut progress).await?;
+        let found = open.iter().map(|open| open.id).collect();
+        let seen = std::mem::replace(&mut progress.open, found);
+        let (due, young): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|open| which == Which::All || seen.contains(&open.id));
         let (mut resumed, mut failed) = (Resumed::default(), None);
-        for id in open {
-            match self.complete(id).await {
+        for open in due {
+            match self.complete(open.id).await {
                 Ok(None) => {}
                 Ok(Some(Rolled::Refused(_))) => resumed.refused += 1,
                 Ok(Some(Rolled::Done(_) | Rolled::Short(_))) => resumed.completed += 1,
@@ -94,20 +99,46 @@ impl StagedStore {
         if let Some(error) = failed {
             return Err(error);
         }
-        progress.checkpoint = Some(from);
+        let reached = young.first().map_or(end, |open| open.before);
+        progress.checkpoint = Some(reached);
         if progress.since_stored >= STORE_EVERY {
-            self.store_checkpoint(from).await?;
+            self.store_checkpoint(reached).await?;
             progress.since_stored = 0;
         }
         Ok(resumed)
     }
 
-    /// Resumes now and then until the handle is aborted.
+    /// The batches behind `from` that are committed and not closed, in the order in which they were committed, and where the
+    /// store ends.
+    async fn search(&self, from: Position, progress: &mut Progress) -> Result<(Vec<Open>, Position), AppendError> {
+        let (mut open, mut before): (Vec<Open>, _) = (Vec::new(), from);
+        loop {
+            let page = self.inner.read_all(before, READ_PAGE).await.map_err(unavailable)?;
+            progress.since_stored += page.events.len() as u64;
+            for event in &page.events {
+                let id = event.stream.id;
+                match (&*event.stream.category, &*event.type_name) {
+                    (batch::CATEGORY, batch::COMMITTED) => open.push(Open { id, before }),
+                    (batch::CATEGORY, batch::FINISHED | batch::REFUSED) => open.retain(|open| open.id != id),
+                    _ => {}
+                }
+                before = event.position;
+            }
+            let at_end = page.events.is_empty() || page.next >= page.head;
+            before = page.next;
+            if at_end {
+                return Ok((open, before));
+            }
+        }
+    }
+
+    /// Resumes now and then until the handle is aborted: batches that were open when it looked the time before too, for the
+    /// others are being written.
     pub fn keep_resuming(self: &Arc<Self>, every: Duration) -> AbortHandle {
         let store = Arc::clone(self);
         let task = async move {
             loop {
-                match store.resume().await {
+                match store.resume_which(Which::SeenBefore).await {
                     Ok(resumed) if resumed != Resumed::default() => {
                         tracing::warn!(
                             resumed.completed,
