@@ -1,7 +1,7 @@
 //! Reads, each repeated until it worked or took too long.
 
 use crate::{link::Link, wire};
-use commands::ports::ReadError;
+use commands::ports::{READ_PAGE, ReadError};
 use domain::event::{StoredEvent, StreamName};
 use eventstore::{
     Client, Error, Position, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition,
@@ -74,6 +74,19 @@ impl Reader {
             Ok(events) => Ok(events.into_iter().filter_map(wire::stored_event).collect()),
             Err(Error::ResourceNotFound | Error::ResourceDeleted) => Ok(Vec::new()),
             Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// All events of one stream from revision `from` on.
+    pub(crate) async fn whole(&self, stream: &StreamName, from: u64) -> Result<Vec<StoredEvent>, ReadError> {
+        let mut events: Vec<StoredEvent> = Vec::new();
+        loop {
+            let page = self.stream(stream, from + events.len() as u64, READ_PAGE).await?;
+            let short = page.len() < READ_PAGE;
+            events.extend(page);
+            if short {
+                return Ok(events);
+            }
         }
     }
 

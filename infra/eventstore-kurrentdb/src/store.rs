@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use commands::ports::{AppendError, Appended, Caps, EventStore, Page, ReadError, StreamAppend};
 use domain::event::{Position, Revision, StoredEvent, StreamName};
 use eventstore::{AppendToStreamOptions, Client, CurrentRevision, Error};
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, SemaphorePermit, watch},
@@ -22,6 +22,8 @@ use tokio::{
 const INVALID_ARGUMENT: i32 = 3;
 /// The server counts in signed numbers; what is beyond it takes for "the end" or for "no stream".
 const LAST_REVISION: u64 = i64::MAX as u64;
+/// How many streams one question for several is about at one time.
+const ABREAST: usize = 16;
 /// The fewest and the most events of everybody that one read of the whole store asks for.
 const READ_ALL: std::ops::RangeInclusive<usize> = 64..=4096;
 
@@ -253,6 +255,15 @@ impl EventStore for KurrentStore {
             return Ok(Vec::new());
         }
         self.reader.stream(stream, from, max).await
+    }
+
+    /// The server takes one stream a question; [`ABREAST`] are asked at a time.
+    async fn read_streams(&self, streams: &[(StreamName, u64)]) -> Result<Vec<Vec<StoredEvent>>, ReadError> {
+        let reading = streams
+            .to_vec()
+            .into_iter()
+            .map(|(stream, from)| async move { self.reader.whole(&stream, from).await });
+        stream::iter(reading).buffered(ABREAST).try_collect().await
     }
 
     async fn read_all(&self, after: Position, max: usize) -> Result<Page, ReadError> {
