@@ -14,6 +14,8 @@ use domain::personal::Personal;
 use projections::live::Live;
 use projections::park;
 use projections::runner::Runner;
+use projections::sync::collection::GrantRow;
+use projections::sync::group::GroupPlaceRow;
 use projections::sync::shared::About;
 use projections::sync::{SyncProjector, shared};
 use std::collections::HashMap;
@@ -120,6 +122,85 @@ impl Drop for Company {
     fn drop(&mut self) {
         self.running.abort();
     }
+}
+
+/// A right is given, and somebody put into a group, while the other end of it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_to_what_is_gone_is_shown_nowhere() {
+    let company = Company::founded().await;
+    let (world, pool) = (&company.world, &company.world.pool);
+    let (group, other) = (GroupId(Uuid::from_u128(9)), GroupId(Uuid::from_u128(10)));
+    let gone = MembershipId(Uuid::from_u128(11));
+    for (id, name) in [(group, "goes"), (other, "stays")] {
+        let created = GroupEvent::Created {
+            organization: ORGANIZATION,
+            name: Personal::of(ORGANIZATION, name.to_owned()),
+            external_id: None,
+            at: ms(0),
+        };
+        world.add::<Group>(id, &created).await;
+    }
+    world.add::<Group>(group, &GroupEvent::Deleted { at: ms(1) }).await;
+    world
+        .add::<Collection>(COLLECTIONS[1], &CollectionEvent::Deleted { at: ms(1) })
+        .await;
+    for to in [Grantee::Group(group), Grantee::Member(gone)] {
+        company.grant(COLLECTIONS[0], to, Rights::MANAGE).await;
+    }
+    company
+        .grant(COLLECTIONS[0], Grantee::Group(other), Rights::default())
+        .await;
+    company
+        .grant(COLLECTIONS[1], Grantee::Group(other), Rights::MANAGE)
+        .await;
+    for (group, member) in [(group, MEMBERSHIP), (other, gone), (other, MEMBERSHIP)] {
+        let added = GroupPlaceEvent::Added {
+            organization: ORGANIZATION,
+            group,
+            member,
+            at: ms(2),
+        };
+        world.add::<GroupPlace>(GroupPlaceId::of(group, member), &added).await;
+    }
+    world.caught_up("sync").await;
+    let given = |grants: Vec<GrantRow>| {
+        grants
+            .into_iter()
+            .map(|one| (one.collection, one.to))
+            .collect::<Vec<_>>()
+    };
+    let left = vec![(COLLECTIONS[0], Grantee::Group(other))];
+    assert_eq!(given(shared::grants_of(pool, ORGANIZATION).await.unwrap()), left);
+    assert_eq!(given(shared::grants_in(pool, COLLECTIONS[0]).await.unwrap()), left);
+    assert_eq!(
+        given(shared::grants_to(pool, Grantee::Group(other)).await.unwrap()),
+        left
+    );
+    let within = |places: Vec<GroupPlaceRow>| {
+        places
+            .into_iter()
+            .map(|one| (one.group, one.member))
+            .collect::<Vec<_>>()
+    };
+    let left = vec![(other, MEMBERSHIP)];
+    assert_eq!(within(shared::places_of(pool, ORGANIZATION).await.unwrap()), left);
+    assert_eq!(within(shared::places_in(pool, other).await.unwrap()), left);
+    assert_eq!(within(shared::places_with(pool, MEMBERSHIP).await.unwrap()), left);
+    // nobody manages the collection, so owners may take it up
+    let settings = CollectionSettings {
+        allow_admin_access_to_all_collection_items: false,
+        ..CollectionSettings::default()
+    };
+    let changed = OrganizationEvent::CollectionSettingsChanged {
+        before: None,
+        settings,
+        at: ms(3),
+    };
+    world.add::<Organization>(ORGANIZATION, &changed).await;
+    world.caught_up("sync").await;
+    let standing = shared::standing(&company.live, pool, person(1), ORGANIZATION, About::All).await;
+    let unmanaged = standing.unwrap().unwrap().unmanaged;
+    assert_eq!(unmanaged.into_iter().collect::<Vec<_>>(), [COLLECTIONS[0]]);
 }
 
 /// What took a right away may be what is parked: the right is gone until somebody has looked.

@@ -212,7 +212,9 @@ async fn read(
     }))
 }
 
-/// Collections of an organization that no member and no group manages; members' own are not among them.
+/// Collections of an organization that no member and no group that is there manages; members' own are not among them.
 const UNMANAGED: &str = "select c.collection_id from read.collection c
      where c.organization_id = $1 and c.default_of is null and ($2::uuid[] is null or c.collection_id = any($2))
-       and not exists (select from read.collection_grant g where g.collection_id = c.collection_id and g.manage)";
+       and not exists (select from read.collection_grant g where g.collection_id = c.collection_id and g.manage and (
+         exists (select from read.membership m where not g.to_group and m.membership_id = g.grantee_id)
+         or exists (select from read.member_group u where g.to_group and u.group_id = g.grantee_id)))";
