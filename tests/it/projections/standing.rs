@@ -106,9 +106,14 @@ impl Company {
 
     /// Adds an event of a grant that nobody can read, and waits until it is parked; where it lies.
     async fn park(&self, grant: GrantId, named: &'static str) -> Position {
+        self.park_in(Grant::CATEGORY, grant.0, named).await
+    }
+
+    /// The same of any stream.
+    async fn park_in(&self, category: &'static str, id: Uuid, named: &'static str) -> Position {
         let text = r#"{"at":"never"}"#;
         self.world
-            .add_raw(Grant::CATEGORY, grant.0, (named, 1), text, &meta(Actor::System))
+            .add_raw(category, id, (named, 1), text, &meta(Actor::System))
             .await;
         let parked = async || park::list(&self.world.pool).await.unwrap();
         until("it is parked", async || parked().await.len() == 1).await;
@@ -201,6 +206,37 @@ async fn what_is_given_to_what_is_gone_is_shown_nowhere() {
     let standing = shared::standing(&company.live, pool, person(1), ORGANIZATION, About::All).await;
     let unmanaged = standing.unwrap().unwrap().unmanaged;
     assert_eq!(unmanaged.into_iter().collect::<Vec<_>>(), [COLLECTIONS[0]]);
+}
+
+/// Who manages a collection may be parked: it is nobody's to take up until somebody has looked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_is_not_taken_up_while_who_manages_it_may_be_parked() {
+    let company = Company::founded().await;
+    let settings = CollectionSettings {
+        allow_admin_access_to_all_collection_items: false,
+        ..CollectionSettings::default()
+    };
+    let changed = OrganizationEvent::CollectionSettingsChanged {
+        before: None,
+        settings,
+        at: ms(1),
+    };
+    company.world.add::<Organization>(ORGANIZATION, &changed).await;
+    company.world.caught_up("sync").await;
+    let unmanaged = async || {
+        let standing = shared::standing(&company.live, &company.world.pool, person(1), ORGANIZATION, About::All).await;
+        standing.unwrap().unwrap().unmanaged.len()
+    };
+    assert_eq!(unmanaged().await, 2);
+    let hidden = MembershipId(Uuid::from_u128(12));
+    let at = company.park_in(Membership::CATEGORY, hidden.0, "MemberInvited").await;
+    company
+        .grant(COLLECTIONS[0], Grantee::Member(hidden), Rights::MANAGE)
+        .await;
+    company.world.caught_up("sync").await;
+    assert_eq!(unmanaged().await, 0);
+    assert!(park::skip(&company.world.pool, "sync", at).await.unwrap());
+    until("it is known that nothing is parked", async || unmanaged().await == 2).await;
 }
 
 /// What took a right away may be what is parked: the right is gone until somebody has looked.

@@ -198,7 +198,9 @@ async fn read(
         unmanaged: HashSet::new(),
     };
     let above = standing.settings.allow_admin_access_to_all_collection_items;
-    if !above && standing.may_take_up() && wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
+    // of what is parked nobody knows whether it gave somebody the collection
+    let parked: bool = row.try_get(5)?;
+    if !above && !parked && standing.may_take_up() && wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
         let ids: Vec<Uuid> = sqlx::query_scalar(UNMANAGED)
             .bind(organization.0)
             .bind(wanted)
@@ -206,10 +208,7 @@ async fn read(
             .await?;
         standing.unmanaged = ids.into_iter().map(CollectionId).collect();
     }
-    Ok(Some(Stood {
-        standing,
-        parked: row.try_get(5)?,
-    }))
+    Ok(Some(Stood { standing, parked }))
 }
 
 /// Collections of an organization that no member and no group that is there manages; members' own are not among them.
