@@ -23,7 +23,7 @@ const INVALID_ARGUMENT: i32 = 3;
 /// The server counts in signed numbers; what is beyond it takes for "the end" or for "no stream".
 const LAST_REVISION: u64 = i64::MAX as u64;
 /// How many streams one question for several is about at one time.
-const ABREAST: usize = 16;
+const ABREAST: usize = 8;
 /// The fewest and the most events of everybody that one read of the whole store asks for.
 const READ_ALL: std::ops::RangeInclusive<usize> = 64..=4096;
 
@@ -257,12 +257,14 @@ impl EventStore for KurrentStore {
         self.reader.stream(stream, from, max).await
     }
 
-    /// The server takes one stream a question; [`ABREAST`] are asked at a time.
+    /// The server takes one stream a question; [`ABREAST`] are asked at a time, for appends go over the same connection.
     async fn read_streams(&self, streams: &[(StreamName, u64)]) -> Result<Vec<Vec<StoredEvent>>, ReadError> {
-        let reading = streams
-            .to_vec()
-            .into_iter()
-            .map(|(stream, from)| async move { self.reader.whole(&stream, from).await });
+        let reading = streams.to_vec().into_iter().map(|(stream, from)| async move {
+            match from > LAST_REVISION {
+                true => Ok(Vec::new()),
+                false => self.reader.whole(&stream, from).await,
+            }
+        });
         stream::iter(reading).buffered(ABREAST).try_collect().await
     }
 

@@ -319,21 +319,21 @@ async fn a_group_that_touches_a_stream_that_exists_is_checked_as_a_whole_first()
     assert_eq!(double.stored(), 2 + 2 + 1 + 3);
 }
 
+/// Events of everybody else: a fifth of those after which a checkpoint is stored, and some more.
+fn activity(n: u128) -> StreamAppend {
+    StreamAppend {
+        stream: StreamName::new("activity", Uuid::from_u128(n)),
+        expected: Expected::Any,
+        events: (0..2_100).map(|e| event(n << 16 | e | 1 << 100, 1)).collect(),
+    }
+}
+
 #[tokio::test]
 async fn resuming_begins_where_the_store_was_searched_before() {
     let double = Double::start().unwrap();
     let store = on(&double).await;
     for n in 0..5 {
-        let stream = StreamName::new("activity", Uuid::from_u128(n));
-        let events = (0..2_100).map(|e| event(n << 16 | e | 1 << 100, 1)).collect();
-        store
-            .append(vec![StreamAppend {
-                stream,
-                expected: Expected::Any,
-                events,
-            }])
-            .await
-            .unwrap();
+        store.append(vec![activity(n)]).await.unwrap();
     }
     StagedStore::new(Arc::clone(&store)).resume().await.unwrap();
     let all = store.read_all(Position::START, 20_000).await.unwrap().events;
@@ -382,19 +382,30 @@ async fn a_batch_that_is_being_written_is_left_to_its_writer() {
     let double = Double::start().unwrap();
     let store = on(&double).await;
     let group = group(1, 10);
-    stopped_after(3, &store, &group).await;
-    let staged = Arc::new(StagedStore::new(Arc::clone(&store)));
+    for n in 0..5 {
+        if n == 2 {
+            stopped_after(3, &store, &group).await;
+        }
+        store.append(vec![activity(n)]).await.unwrap();
+    }
     let before = there(&*store, &group).await;
-    // it looks once, and sees the batch for the first time
-    let resuming = staged.keep_resuming(Duration::from_secs(3600));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // it looks once, sees the batch for the first time, and stores how far it came
+    let resuming = Arc::new(StagedStore::new(Arc::clone(&store))).keep_resuming(Duration::from_secs(3600));
+    for _ in 0..1_000 {
+        if double.stored_in("batch_checkpoint") > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     resuming.abort();
+    assert_eq!(double.stored_in("batch_checkpoint"), 1);
     assert_eq!((before, there(&*store, &group).await), (2, 2));
-    let all = Resumed {
+    // who starts where it stored that finds the batch
+    let completed = Resumed {
         completed: 1,
         refused: 0,
     };
-    assert_eq!(staged.resume().await.unwrap(), all, "it was not passed over for good");
+    assert_eq!(StagedStore::new(Arc::clone(&store)).resume().await.unwrap(), completed);
     assert_eq!(there(&*store, &group).await, 4);
 }
 

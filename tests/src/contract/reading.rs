@@ -93,6 +93,7 @@ pub(super) async fn a_stream_without_events_reads_as_empty(store: &dyn EventStor
     assert_eq!(store.read_stream(&none, 0, 10).await.unwrap(), []);
     for beyond in [1, 1_000, u64::MAX >> 1, u64::MAX] {
         assert_eq!(store.read_stream(&one, beyond, 10).await.unwrap(), []);
+        assert_eq!(store.read_streams(&[(one.clone(), beyond)]).await.unwrap(), [[]]);
     }
     assert_eq!(store.read_streams(&[(none, 0), (one, 1)]).await.unwrap(), [[], []]);
     assert_eq!(store.read_streams(&[]).await.unwrap(), Vec::<Vec<StoredEvent>>::new());
