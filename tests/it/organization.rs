@@ -5,6 +5,7 @@ mod claim;
 mod concurrent;
 mod crash;
 mod events;
+mod gone;
 mod history;
 mod import;
 mod item;

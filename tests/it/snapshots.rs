@@ -4,4 +4,4 @@ mod histories;
 mod remembered;
 mod trouble;
 mod ways;
-mod world;
+pub(crate) mod world;

@@ -11,6 +11,7 @@ mod join_by_link;
 pub(super) mod own;
 mod recovery;
 mod regenerate_keys;
+mod remain;
 mod revoke;
 
 pub use accept::AcceptInvitation;
@@ -23,6 +24,7 @@ pub use join_by_link::{JoinByLink, LinkKey};
 pub use own::GiveOwnCollections;
 pub use recovery::{EnrolInRecovery, RecoverAccount};
 pub use regenerate_keys::RegenerateMemberKeys;
+pub use remain::OwnersRemain;
 pub use revoke::{RestoreMember, RevokeMember, RevokeOneself};
 
 use super::{OrganizationError, Stop, must, refuse};
@@ -33,7 +35,7 @@ use domain::{
         access::Standing,
         membership::{LiveMembership, Membership},
         place::{Place, PlaceEvent},
-        profile::{Organization, OrganizationEvent},
+        profile::{LiveOrganization, Organization, OrganizationEvent},
         role::Role,
     },
 };
@@ -100,6 +102,25 @@ async fn free(
     own::release_own_collection(unit, membership, live).await
 }
 
+/// Whether somebody listed as an owner, who is not `membership`, is one. A store that appends to one stream at a time may list who
+/// went, or lost the role, before they were on the list.
+async fn has_other_owner(
+    unit: &mut Unit<'_>,
+    organization: &LiveOrganization,
+    membership: MembershipId,
+) -> Result<bool, Stop> {
+    for other in organization.owners.iter().filter(|other| **other != membership) {
+        let other = unit.load::<Membership>(*other).await?.state;
+        if other
+            .live()
+            .is_some_and(|live| live.role == Role::Owner && live.is_active())
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Keeps the organization's list of owners in step with a membership that is an owner from now on, or no longer. To be called
 /// behind the change of a membership that becomes one, and before that of one that ceases to be. Refuses
 /// to leave it without one: the list is changed at the revision it was read at, so that two owners who go at the same
@@ -118,7 +139,8 @@ async fn keep_owners(
     if listed == owner {
         return Ok(());
     }
-    must(owner || live.owners.len() > 1, OrganizationError::LastOwner)?;
+    let left = owner || has_other_owner(unit, live, membership).await?;
+    must(left, OrganizationError::LastOwner)?;
     let at = unit.now_for(&loaded);
     if owner {
         unit.follow(loaded, vec![OrganizationEvent::OwnerAdded { membership, at }]);

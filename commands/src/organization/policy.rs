@@ -109,7 +109,7 @@ pub(super) async fn suspend(
         });
         if bound {
             let at = unit.now_for(&loaded);
-            unit.follow(loaded, vec![MembershipEvent::Revoked { reason, at }]);
+            unit.append(loaded, vec![MembershipEvent::Revoked { reason, at }]);
         }
     }
     Ok(())

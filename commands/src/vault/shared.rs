@@ -18,10 +18,11 @@ pub use share::ShareCipher;
 use super::cipher::CipherError;
 use crate::execute::{ExecuteError, Unit};
 use domain::{
-    id::CollectionId,
+    id::{CollectionId, OrganizationId},
     organization::{
         access::{ItemRights, Standing},
         collection::Collection,
+        profile::Organization,
     },
     vault::cipher::LiveCipher,
 };
@@ -74,6 +75,14 @@ impl Side {
 }
 
 type Stop = ExecuteError<CipherError>;
+
+/// That an organization is there. Its collections say nothing when it is deleted, and an item that goes there is nobody's.
+async fn check_there(unit: &mut Unit<'_>, organization: OrganizationId) -> Result<(), Stop> {
+    match unit.load::<Organization>(organization).await?.state.live() {
+        Some(_) => Ok(()),
+        None => refuse(CipherError::NotFound),
+    }
+}
 
 fn refuse<T>(error: CipherError) -> Result<T, Stop> {
     Err(ExecuteError::Refused(error))
@@ -129,6 +138,7 @@ async fn check_target(
     if wanted.is_empty() {
         return refuse(CipherError::NoCollection);
     }
+    check_there(unit, by.organization).await?;
     let targets = Targets::load(unit, by, wanted.clone()).await?;
     if wanted.iter().all(|id| targets.may_add_to(*id)) {
         Ok(wanted.into_iter().collect())

@@ -11,13 +11,10 @@ use axum::extract::State;
 use commands::{
     account::{DeleteAccount, RequestDeletion, find, secret::Proven},
     context::Context,
-    organization::{OrganizationError, member::EndMembership},
+    organization::member::{EndMembership, OwnersRemain},
     ports::TokenPurpose,
 };
-use domain::{
-    id::{OrganizationId, UserId},
-    organization::profile::Organization,
-};
+use domain::id::{OrganizationId, UserId};
 use serde::Deserialize;
 use web::{Answer, Anyone, Body, Caller, Problem, Routes};
 
@@ -37,6 +34,12 @@ const CLAIMED: &str =
 async fn carry_out(app: &WriteApi, context: &Context, user: UserId, proven: Proven) -> Answer<()> {
     app.check_unclaimed(user, CLAIMED).await?;
     end_memberships(app, context, user, None).await?;
+    // what came meanwhile must not be left without them
+    if !app.read.memberships_of(user).await?.is_empty() {
+        return Err(Problem::bad_request(
+            "You joined another organization meanwhile. Try again.",
+        ));
+    }
     let devices = app.directory.devices_of(user).await?;
     let command = DeleteAccount { user, proven, devices };
     let done = app.executor.transact(context, &command).await?;
@@ -58,15 +61,13 @@ pub(crate) async fn end_memberships(
 ) -> Answer<()> {
     let memberships = app.read.memberships_of(user).await?;
     // an organization is not left without an owner: then the account stays, and everything it is in
-    for (membership, row, _) in &memberships {
-        let organization = app.executor.state::<Organization>(row.organization).await?;
-        if organization
-            .live()
-            .is_some_and(|live| live.owners.iter().eq([membership]))
-        {
-            return Err(Problem::bad_request(OrganizationError::LastOwner.to_string()));
-        }
-    }
+    let ending = memberships
+        .iter()
+        .map(|(membership, row, _)| (row.organization, *membership));
+    let remain = OwnersRemain {
+        memberships: ending.collect(),
+    };
+    app.executor.transact(context, &remain).await?;
     for (membership, row, _) in memberships {
         if Some(row.organization) == by {
             continue;

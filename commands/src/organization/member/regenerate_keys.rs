@@ -1,4 +1,4 @@
-use super::keep_owners;
+use super::{has_other_owner, keep_owners};
 use crate::{
     account::keys::RegenerateKeyPair,
     execute::{Command, Transaction, Unit},
@@ -40,11 +40,18 @@ impl Transaction for RegenerateMemberKeys {
         }
         let public = account.state.live().and_then(|live| live.keys.as_ref());
         let same = public.is_some_and(|keys| keys.public_key == self.pair.keys.public_key);
-        unit.append(account, events);
-        if same {
-            // sealed anew: it opens what it opened
-            return Ok(());
+        if !same {
+            // in front of the account: where only a part of a group is stored, who tries again does the rest
+            self.void(unit).await?;
         }
+        unit.append(account, events);
+        Ok(())
+    }
+}
+
+impl RegenerateMemberKeys {
+    /// What was sealed for another pair opens nothing.
+    async fn void(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         for loaded in unit.load_many::<Membership>(&self.memberships).await? {
             let live = loaded.state.live().filter(|live| live.user == Some(self.pair.user));
             let Some(live) = live.filter(|live| live.key.is_some()).cloned() else {
@@ -67,9 +74,9 @@ async fn is_only_owner(unit: &mut Unit<'_>, id: MembershipId, live: &LiveMembers
     if live.role != Role::Owner || live.stage != Stage::Confirmed || live.revoked {
         return Ok(false);
     }
-    let organization = unit.load::<Organization>(live.organization).await?;
-    Ok(organization
-        .state
-        .live()
-        .is_some_and(|organization| organization.owners.iter().eq([&id])))
+    let organization = unit.load::<Organization>(live.organization).await?.state;
+    match organization.live().filter(|live| live.owners.contains(&id)) {
+        Some(organization) => Ok(!has_other_owner(unit, organization, id).await?),
+        None => Ok(false),
+    }
 }

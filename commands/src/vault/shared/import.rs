@@ -1,4 +1,4 @@
-use super::{Stop, file::filed, refuse};
+use super::{Stop, check_there, file::filed, refuse};
 use crate::{
     execute::{Transaction, Unit},
     vault::{
@@ -123,6 +123,7 @@ impl Transaction for ImportShared {
         if self.collections.is_empty() && !self.by.may_import_export() {
             return refuse(CipherError::NotFound);
         }
+        check_there(unit, self.by.organization).await?;
         let collections = self.collections(unit).await?;
         let folders = import::folders(unit, self.by.user, &self.folders).await?;
         for item in &self.ciphers {
