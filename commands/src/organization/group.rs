@@ -13,7 +13,7 @@ pub use update::{SetGroupMembers, UpdateGroup};
 use super::{OrganizationError, Stop, all_within, must, shareable};
 use crate::execute::Unit;
 use domain::{
-    id::{CollectionId, GrantId, GroupId, GroupPlaceId, MembershipId, OrganizationId},
+    id::{CollectionId, GrantId, GroupId, GroupPlaceId, MembershipId},
     organization::{
         access::Standing,
         collection::Collection,
@@ -80,20 +80,17 @@ async fn set_rights(
     Ok(())
 }
 
-/// Whether somebody puts themselves into a group: where admins do not stand above collections, it would raise them there.
-fn joins(by: &Standing, present: &Contents, wanted: &BTreeSet<MembershipId>) -> bool {
-    let above = by.role.is_admin() && by.settings.allow_admin_access_to_all_collection_items;
-    !above && wanted.contains(&by.membership) && !present.members.contains(&by.membership)
-}
-
-/// Makes the members of a group who is wanted.
+/// Makes the members of a group who is wanted. Nobody puts themselves into one where admins do not stand above collections: it would
+/// raise them there.
 async fn set_members(
     unit: &mut Unit<'_>,
-    organization: OrganizationId,
+    by: &Standing,
     group: GroupId,
     present: &Contents,
     wanted: &BTreeSet<MembershipId>,
 ) -> Result<(), Stop> {
+    let organization = by.organization;
+    let above = by.role.is_admin() && by.settings.allow_admin_access_to_all_collection_items;
     let named: Vec<_> = wanted.iter().copied().collect();
     let found = all_within::<Membership>(unit, &named, |m| m.within(organization).is_some()).await?;
     must(
@@ -105,12 +102,18 @@ async fn set_members(
     for (member, place) in all.into_iter().zip(unit.load_many::<GroupPlace>(&ids).await?) {
         let at = unit.now_for(&place);
         let event = match (place.state.0, wanted.contains(&member)) {
-            (false, true) => GroupPlaceEvent::Added {
-                organization,
-                group,
-                member,
-                at,
-            },
+            (false, true) => {
+                must(
+                    above || member != by.membership,
+                    OrganizationError::Oneself("You cannot add yourself to groups."),
+                )?;
+                GroupPlaceEvent::Added {
+                    organization,
+                    group,
+                    member,
+                    at,
+                }
+            }
             (true, false) => GroupPlaceEvent::Removed {
                 group: Some(group),
                 member: Some(member),

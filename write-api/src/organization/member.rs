@@ -219,7 +219,8 @@ async fn change(
         groups: request.groups.map(|groups| groups.into_iter().collect()),
     };
     app.change_in(&caller, ids.0, &command).await?;
-    Ok(())
+    // who is an ordinary member from now on is held to what was switched on meanwhile
+    hold_member_to_one(&app, &caller, ids.1).await
 }
 
 async fn end_one(

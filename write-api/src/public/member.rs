@@ -200,7 +200,7 @@ async fn change(
     id: PathId<MembershipId>,
     Body(request): Body<MemberRequest>,
 ) -> Answer<Json<Value>> {
-    found(&app, &caller, id.0).await?;
+    let row = found(&app, &caller, id.0).await?;
     let mut checks = Checks::new();
     let role = role(request.r#type, request.permissions, &mut checks);
     let external_id = checks.text("ExternalId", request.external_id, MAX_EXTERNAL_ID);
@@ -222,6 +222,9 @@ async fn change(
         groups: request.groups.map(|groups| groups.into_iter().collect()),
     };
     caller.change(&app, &command).await?;
+    if let Some(user) = row.user {
+        rules::hold_to_one(&app, caller.asking(), user).await?;
+    }
     shown(&app, &caller, id.0).await
 }
 

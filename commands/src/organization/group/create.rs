@@ -1,4 +1,4 @@
-use super::{Contents, joins, set_members, set_rights};
+use super::{Contents, set_members, set_rights};
 use crate::{
     execute::{Transaction, Unit},
     organization::{OrganizationError, Stop, must},
@@ -34,10 +34,6 @@ impl Transaction for CreateGroup {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<Group, Stop> {
         must(self.by.may_manage_groups(), OrganizationError::Forbidden)?;
         let organization = self.by.organization;
-        must(
-            !joins(&self.by, &Contents::default(), &self.contents.members),
-            OrganizationError::Oneself("You cannot add yourself to groups."),
-        )?;
         let loaded = unit.fresh::<Group>(self.group);
         let created = GroupEvent::Created {
             organization,
@@ -48,7 +44,7 @@ impl Transaction for CreateGroup {
         let group = unit.append(loaded, vec![created]);
         let none = Contents::default();
         set_rights(unit, &self.by, self.group, &none, &self.contents.collections).await?;
-        set_members(unit, organization, self.group, &none, &self.contents.members).await?;
+        set_members(unit, &self.by, self.group, &none, &self.contents.members).await?;
         Ok(group)
     }
 }

@@ -1,4 +1,4 @@
-use super::{Contents, joins, set_members, set_rights};
+use super::{Contents, set_members, set_rights};
 use crate::{
     execute::{Loaded, Transaction, Unit},
     organization::{OrganizationError, Stop, must, refuse},
@@ -50,12 +50,6 @@ impl Transaction for UpdateGroup {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<Group, Stop> {
         let organization = self.by.organization;
         let (loaded, live) = load(unit, &self.by, self.group).await?;
-        if let Some(members) = &self.members {
-            must(
-                !joins(&self.by, &self.present, members),
-                OrganizationError::Oneself("You cannot add yourself to groups."),
-            )?;
-        }
         let updated = GroupEvent::Updated {
             name: Personal::of(organization, self.name.clone()),
             external_id: self.external_id.clone().unwrap_or(live.external_id),
@@ -66,7 +60,7 @@ impl Transaction for UpdateGroup {
             set_rights(unit, &self.by, self.group, &self.present, collections).await?;
         }
         if let Some(members) = &self.members {
-            set_members(unit, organization, self.group, &self.present, members).await?;
+            set_members(unit, &self.by, self.group, &self.present, members).await?;
         }
         Ok(group)
     }
@@ -91,10 +85,6 @@ impl Transaction for SetGroupMembers {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         load(unit, &self.by, self.group).await?;
-        must(
-            !joins(&self.by, &self.present, &self.members),
-            OrganizationError::Oneself("You cannot add yourself to groups."),
-        )?;
-        set_members(unit, self.by.organization, self.group, &self.present, &self.members).await
+        set_members(unit, &self.by, self.group, &self.present, &self.members).await
     }
 }

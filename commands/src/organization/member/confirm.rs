@@ -4,6 +4,7 @@ use crate::{
     organization::{OrganizationError, Stop, must},
 };
 use domain::{
+    account::user::User,
     crypto::{EncString, fingerprint},
     id::{MembershipId, PolicyId},
     organization::{
@@ -44,6 +45,14 @@ impl Transaction for ConfirmMember {
             live.stage == Stage::Accepted && !live.revoked,
             OrganizationError::WrongStage("User not valid."),
         )?;
+        if let Some(user) = live.user {
+            // they may have deleted their account while they were let in
+            let account = unit.load::<User>(user).await?.state;
+            must(
+                account.live().is_some(),
+                OrganizationError::WrongStage("User not valid."),
+            )?;
+        }
         if self.automatic {
             let id = PolicyId::of(organization, Enforced::AutomaticConfirmation as u8);
             let on = unit.load::<Policy>(id).await?.state.enabled;

@@ -86,6 +86,9 @@ impl Transaction for JoinByLink {
             by: self.membership,
             at,
         };
+        // an invitation to the address in the same moment is decided anew, and so is this
+        let freed = unit.now_for(&invited);
+        unit.append(invited, vec![PlaceEvent::Freed { at: freed }]);
         // the place decides, and what is new follows
         unit.append(place, vec![taken]);
         let mut events = vec![MembershipEvent::JoinedByLink {
