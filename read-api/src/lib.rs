@@ -29,7 +29,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use web::{Answer, Authenticator, Problem, Routes};
 
 /// How long an answer waits for the read models to reach what it must show.
-pub const SETTLE: Duration = Duration::from_secs(2);
+pub const SETTLE: Duration = Duration::from_secs(5);
 
 /// What the server says about itself.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl ReadApi {
     /// stored, so who reads waits for it. Without changes under way this costs a comparison.
     ///
     /// # Errors
-    /// 503 if they do not within two seconds.
+    /// 503 if they do not within five seconds.
     pub async fn fresh(&self, user: UserId) -> Answer<&PgPool> {
         let wanted = self.acknowledged_to(user).await?;
         self.settled(wanted).await?;
@@ -111,7 +111,7 @@ impl ReadApi {
     /// show it, so this waits for nothing as a rule, and not for items that are on their way.
     ///
     /// # Errors
-    /// 503 if they do not within two seconds.
+    /// 503 if they do not within five seconds.
     pub async fn with_rights(&self, user: UserId) -> Answer<&PgPool> {
         if !self.live.is_owner() {
             return self.fresh(user).await;
@@ -123,7 +123,7 @@ impl ReadApi {
     /// The audit log, once it shows everything `user` was told was done.
     ///
     /// # Errors
-    /// 503 if it does not within two seconds.
+    /// 503 if it does not within five seconds.
     pub async fn fresh_log(&self, user: UserId) -> Answer<&PgPool> {
         // what was answered when the other read models showed it was acknowledged by that
         let wanted = self.acknowledged_to(user).await?.max(self.live.position());
@@ -193,7 +193,7 @@ impl ReadApi {
     /// Waits until the read models have passed `position`.
     ///
     /// # Errors
-    /// 503 if they have not within two seconds.
+    /// 503 if they have not within five seconds.
     pub async fn settled(&self, position: Position) -> Answer<()> {
         if self.live.reached(position, SETTLE).await {
             self.live.show(position);

@@ -52,8 +52,8 @@ fn place(server: &Server) -> PathBuf {
 
 /// The checkpoint of now, in a file.
 async fn checkpoint(server: &Server) -> PathBuf {
-    let (code, text) = server.run(&["audit", "checkpoint"]).await;
-    assert_eq!(code, Some(0), "{text}");
+    let (code, text, logged) = server.run_apart(&["audit", "checkpoint"]).await;
+    assert_eq!(code, Some(0), "{logged}");
     let from = text.find("annalock/").unwrap();
     let file = place(server);
     std::fs::write(&file, &text[from..]).unwrap();

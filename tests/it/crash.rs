@@ -168,7 +168,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_server_and_database_are_ki
         let ledger = ledger.lock().unwrap();
         println!(
             "round {round}: {} acknowledged before the kill, writable again after {back:?}",
-            ledger.acknowledged.len() - before
+            ledger.acknowledged.len().saturating_sub(before)
         );
     }
     tokio::time::sleep(Duration::from_millis(500)).await;

@@ -101,7 +101,7 @@ async fn a_server_that_dies_amid_a_rotation_finishes_it_when_it_is_back() {
     }
     let after = with_new_key(&account);
     let body = rotation(&client, &account, &after).await;
-    double.faults().delay(Duration::from_millis(60));
+    double.faults().delay(Duration::from_millis(250));
     let rotating = tokio::spawn({
         let request = client.request(Method::POST, PATH).json(&body);
         async move { request.send().await }

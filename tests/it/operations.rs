@@ -43,7 +43,15 @@ async fn the_audit_log_tells_every_change_with_who_when_and_from_where() {
     client.delete(&path).await.ok_empty();
     client.try_login(&account.email, "wrong").await;
 
-    let records = exported(server, &account).await;
+    // that somebody was refused is told behind the answer
+    let mut records = exported(server, &account).await;
+    for _ in 0..100 {
+        if !of_name(&records, "UserLoginRefused").is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        records = exported(server, &account).await;
+    }
     let user = client.user_id().await.to_string();
     for (name, kind) in [
         ("CipherCreated", 1100),

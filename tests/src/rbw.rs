@@ -17,7 +17,7 @@ use crate::place::{installed_once, must_run};
 use crate::server::Server;
 
 const VERSION: &str = "1.15.0";
-const COMMAND_ENDS_WITHIN: Duration = Duration::from_secs(60);
+const COMMAND_ENDS_WITHIN: Duration = Duration::from_secs(180);
 
 /// Answers every question for a secret with what is in the file `$PIN`.
 const PINENTRY: &str = r#"#!/bin/sh

@@ -9,7 +9,8 @@ mod process;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 use crate::client::{Account, Client};
 use process::Running;
@@ -220,11 +221,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Ports nobody listens on now, outside the range outgoing connections take theirs from, so that they are still free when
-/// the server is started again.
+/// the server is started again. None twice: they are let go until the server takes them. Tests that run within tests have their own.
 fn free_ports<const N: usize>() -> [u16; N] {
+    const PORTS: u16 = 6_000;
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random_range(0..PORTS)));
+    let first = match std::env::var_os(EVENT_STORE) {
+        None => 20_000,
+        Some(_) => 20_000 + PORTS,
+    };
     let mut listeners = Vec::new();
     while listeners.len() < N {
-        let candidate = 20_000 + rand::random_range(0..12_000);
+        let candidate = first + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS;
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", candidate)) {
             listeners.push((listener, candidate));
         }

@@ -11,8 +11,8 @@ const ROUNDS: usize = 40;
 /// Of the form an API key has.
 const WRONG_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123";
 
-/// Asks for two addresses in turn; the median time of each.
-async fn medians<F: Future<Output = ()>>(emails: [&str; 2], ask: impl Fn(String) -> F) -> [Duration; 2] {
+/// Asks for two addresses in turn; the time of each that seven of eight take at least.
+async fn times<F: Future<Output = ()>>(emails: [&str; 2], ask: impl Fn(String) -> F) -> [Duration; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         for (email, times) in emails.iter().zip(&mut times) {
@@ -23,7 +23,8 @@ async fn medians<F: Future<Output = ()>>(emails: [&str; 2], ask: impl Fn(String)
     }
     times.map(|mut times| {
         times.sort_unstable();
-        times[ROUNDS / 2]
+        // what else is done on the machine makes some of them longer, and none shorter
+        times[ROUNDS / 8]
     })
 }
 
@@ -43,13 +44,13 @@ async fn a_wrong_password_takes_as_long_where_there_is_no_account() {
     let hash = account.password_hash();
     let wrong = format!("{}x", &hash[1..]);
     let nobody = Account::new("nobody").email;
-    let times = medians([&account.email, &nobody], |email| {
+    let taken = times([&account.email, &nobody], |email| {
         let (client, wrong) = (client.signed_out(), wrong.clone());
         async move {
             assert_eq!(client.try_login(&email, &wrong).await.status, 400);
         }
     });
-    assert_alike(times.await, "login");
+    assert_alike(taken.await, "login");
 }
 
 #[tokio::test]
@@ -59,13 +60,13 @@ async fn questions_before_a_login_take_as_long_where_there_is_no_account() {
     let client = client.signed_out();
     let nobody = Account::new("nobody").email;
     for path in ["/identity/accounts/prelogin/password", "/api/accounts/password-hint"] {
-        let times = medians([&account.email, &nobody], |email| {
+        let taken = times([&account.email, &nobody], |email| {
             let client = client.clone();
             async move {
                 assert_eq!(client.post(path, &json!({"email": email})).await.status, 200);
             }
         });
-        assert_alike(times.await, path);
+        assert_alike(taken.await, path);
     }
 }
 

@@ -85,7 +85,7 @@ async fn a_reader_misses_nothing_though_pages_are_cut_and_hints_are_lost() {
     let stream = sample.stream();
     let ask = sample.append(&stream, Expected::NoStream, 300);
     inner.append(vec![ask.clone()]).await.unwrap();
-    let read = all_after(&store, Position::START, 20).await;
+    let read = all_after(&store, Position::START, 5).await;
     assert!(read.iter().map(|e| e.id).eq(ask.events.iter().map(|e| e.id)));
     assert!(store.faults() > 0);
 }

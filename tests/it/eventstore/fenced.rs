@@ -8,8 +8,8 @@ use std::time::Duration;
 
 async fn store(double: &Double) -> Arc<StagedStore> {
     let settings = KurrentSettings {
-        deadline: Duration::from_secs(1),
-        each_try: Duration::from_millis(500),
+        deadline: Duration::from_secs(5),
+        each_try: Duration::from_secs(2),
         ..KurrentSettings::default()
     };
     let store = KurrentStore::connect(&double.url, settings).await.unwrap();

@@ -236,7 +236,7 @@ async fn a_server_that_hangs_does_not_hold_a_caller_longer_than_the_deadline() {
     let begun = tokio::time::Instant::now();
     let hung = store.append(append(1, Expected::NoStream, [1])).await;
     assert!(matches!(hung, Err(AppendError::Unavailable(_))), "{hung:?}");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn others_appends_wake_a_sleeper() {
     let mut wake = ours.wake();
     wake.borrow_and_update();
     let done = appended(&theirs, append(1, Expected::NoStream, [1])).await;
-    tokio::time::timeout(Duration::from_secs(2), wake.wait_for(|at| *at >= done.position))
+    tokio::time::timeout(Duration::from_secs(30), wake.wait_for(|at| *at >= done.position))
         .await
         .unwrap()
         .unwrap();
@@ -449,13 +449,16 @@ async fn where_nobody_answers_connecting_ends_at_the_deadline() {
 async fn small_requests_are_not_held_back_on_the_way() {
     let double = Double::start().unwrap();
     let store = store(&double).await;
-    let begun = tokio::time::Instant::now();
+    let mut times = Vec::new();
     for n in 1..=100 {
+        let begun = tokio::time::Instant::now();
         appended(&store, append(n, Expected::NoStream, [n])).await;
         assert_eq!(store.read_stream(&stream(n), 0, 1).await.unwrap().len(), 1);
+        times.push(begun.elapsed());
     }
-    // held back for an acknowledgement, each of the 200 would take 40 ms
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    // held back for an acknowledgement, each of the two would take 40 ms; a busy machine holds back some of them
+    times.sort_unstable();
+    assert!(times[50] < Duration::from_millis(40), "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 /// The most that anything here may take.
-pub const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(120);
 /// The tables of the sync projector, and the one of the audit log.
 pub const TABLES: [&str; 6] = ["account", "cipher", "folder", "device", "revision", "audit_record"];
 /// When the first event happens.

@@ -213,7 +213,7 @@ pub(super) async fn appends_wake_those_who_wait(store: &dyn EventStore) {
     let done = append(store, sample.append(&stream, Expected::NoStream, 1))
         .await
         .unwrap();
-    let woken = tokio::time::timeout(Duration::from_secs(5), wake.wait_for(|head| *head >= done.position)).await;
+    let woken = tokio::time::timeout(Duration::from_secs(30), wake.wait_for(|head| *head >= done.position)).await;
     assert!(
         woken.is_ok_and(|head| head.is_ok()),
         "nobody said that there is something new"

@@ -80,7 +80,7 @@ async fn two_processes_share_one_order_and_wake_each_other() {
         let mut wake = reader.wake();
         let done = append(&**writer, sample.append(&stream, after(len), 1)).await.unwrap();
         assert_eq!(done.position, Position(len + 1));
-        let woken = tokio::time::timeout(Duration::from_secs(5), wake.wait_for(|head| *head >= done.position)).await;
+        let woken = tokio::time::timeout(Duration::from_secs(30), wake.wait_for(|head| *head >= done.position)).await;
         assert!(woken.is_ok_and(|w| w.is_ok()), "the other process was not woken");
         assert_eq!(reader.read_stream(&stream, len, 1).await.unwrap().len(), 1);
     }
