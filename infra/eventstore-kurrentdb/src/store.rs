@@ -259,12 +259,13 @@ impl EventStore for KurrentStore {
 
     /// The server takes one stream a question; [`ABREAST`] are asked at a time, for appends go over the same connection.
     async fn read_streams(&self, streams: &[(StreamName, u64)]) -> Result<Vec<Vec<StoredEvent>>, ReadError> {
-        let reading = streams.to_vec().into_iter().map(|(stream, from)| async move {
-            match from > LAST_REVISION {
+        let reading: Vec<_> = streams
+            .iter()
+            .map(async |(stream, from)| match *from > LAST_REVISION {
                 true => Ok(Vec::new()),
-                false => self.reader.whole(&stream, from).await,
-            }
-        });
+                false => self.reader.whole(stream, *from).await,
+            })
+            .collect();
         stream::iter(reading).buffered(ABREAST).try_collect().await
     }
 
