@@ -4,7 +4,7 @@ use crate::{
     WriteApi,
     account::{check::Checks, limit},
     organization::member::{
-        own_name,
+        give_own_after, own_name,
         rules::{self, Rules},
     },
 };
@@ -312,16 +312,18 @@ async fn join(app: &WriteApi, caller: &Caller, request: UseRequest, confirmed: b
             "Reset Password Key is required for this organization.",
         ));
     }
-    let own_collection = name.filter(|_| rules.data_ownership);
+    let own_collection = name.clone().filter(|_| rules.data_ownership);
+    let membership = MembershipId(app.executor.new_id());
     let command = JoinByLink {
         organization,
         code: request.code,
         user: caller.id,
-        membership: MembershipId(app.executor.new_id()),
+        membership,
         forbidden: rules.forbids(app, caller.id, caller.id, Role::User).await?,
         recovery: recovery.filter(|_| rules.enrolls),
         key: key.map(|key| LinkKey { key, own_collection }),
     };
     app.change_in(caller, organization, &command).await?;
+    give_own_after(app, caller, &rules, organization, membership, name).await?;
     rules::hold_to_one(app, caller.id, caller.id).await
 }

@@ -16,8 +16,8 @@ use commands::{
     organization::{
         OrganizationError,
         member::{
-            Access, ChangeMember, ConfirmMember, DeleteClaimedAccount, EndMembership, InviteAgain, RestoreMember,
-            RevokeMember, RevokeOneself,
+            Access, ChangeMember, ConfirmMember, DeleteClaimedAccount, EndMembership, GiveOwnCollections, InviteAgain,
+            RestoreMember, RevokeMember, RevokeOneself,
         },
     },
     ports::About,
@@ -141,12 +141,33 @@ async fn hold_member_to_one(app: &WriteApi, caller: &Caller, membership: Members
     }
 }
 
+/// Gives who just came in a collection for their own items where the policy that asks for one was switched on since `rules` were looked
+/// at: whoever switched it on did not see them yet.
+pub(crate) async fn give_own_after(
+    app: &WriteApi,
+    caller: &Caller,
+    rules: &rules::Rules,
+    organization: OrganizationId,
+    membership: MembershipId,
+    name: Option<EncString>,
+) -> Answer<()> {
+    if let Some(name) = name.filter(|_| !rules.data_ownership) {
+        let give = GiveOwnCollections {
+            organization,
+            members: vec![membership],
+            name,
+        };
+        app.change_in(caller, organization, &give).await?;
+    }
+    Ok(())
+}
+
 async fn confirm_one(
     app: &WriteApi,
     caller: &Caller,
     organization: OrganizationId,
     membership: MembershipId,
-    (key, own_collection): (EncString, Option<EncString>),
+    (key, name): (EncString, Option<EncString>),
     automatic: bool,
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
@@ -157,9 +178,10 @@ async fn confirm_one(
         key,
         automatic,
         forbidden: rules.forbids_member(app, caller.id, membership).await?,
-        own_collection: own_collection.filter(|_| rules.data_ownership),
+        own_collection: name.clone().filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
+    give_own_after(app, caller, &rules, organization, membership, name).await?;
     hold_member_to_one(app, caller, membership).await
 }
 
@@ -210,7 +232,7 @@ async fn change(
         secrets_manager: Some(request.access_secrets_manager),
         external_id: None,
         forbidden,
-        own_collection: name.filter(|_| rules.data_ownership),
+        own_collection: name.clone().filter(|_| rules.data_ownership),
         present: Access {
             collections: grants.into_iter().map(|row| (row.collection, row.rights)).collect(),
             groups: places.into_iter().map(|row| row.group).collect(),
@@ -220,6 +242,7 @@ async fn change(
     };
     app.change_in(&caller, ids.0, &command).await?;
     // who is an ordinary member from now on is held to what was switched on meanwhile
+    give_own_after(&app, &caller, &rules, ids.0, ids.1, name).await?;
     hold_member_to_one(&app, &caller, ids.1).await
 }
 
@@ -360,7 +383,7 @@ async fn restore_one(
     caller: &Caller,
     organization: OrganizationId,
     membership: MembershipId,
-    own_collection: Option<EncString>,
+    name: Option<EncString>,
 ) -> Answer<()> {
     let by = app.standing(caller, organization, About::Role).await?;
     let rules = rules::of(app, caller.id, organization).await?;
@@ -368,9 +391,10 @@ async fn restore_one(
         by,
         membership,
         forbidden: rules.forbids_member(app, caller.id, membership).await?,
-        own_collection: own_collection.filter(|_| rules.data_ownership),
+        own_collection: name.clone().filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
+    give_own_after(app, caller, &rules, organization, membership, name).await?;
     hold_member_to_one(app, caller, membership).await
 }
 
