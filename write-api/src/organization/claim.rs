@@ -109,8 +109,10 @@ async fn verify(
         found,
         lacking,
     };
-    let held = app.change_in(&caller, organization, &command).await?;
-    if claim_of(&held.value, domain)?.verified.is_some() {
+    let held = app.change_in(&caller, organization, &command).await;
+    // a part of it may be stored though it is refused: who is to be suspended must not be left out by that
+    let state = app.executor.state::<Organization>(organization).await?;
+    if claim_of(&state, domain)?.verified.is_some() {
         // who came in meanwhile was let in by what was so before
         let hold = HoldToPolicy {
             by: command.by.clone(),
@@ -120,6 +122,7 @@ async fn verify(
         };
         app.change_in(&caller, organization, &hold).await?;
     }
+    held?;
     let view = app.read.organization(caller.id, organization).await?;
     let shown = view.domains.iter().find(|claimed| claimed.id == domain);
     let shown = shown.map(|claimed| wire::claimed(organization, claimed));

@@ -313,17 +313,16 @@ async fn join(app: &WriteApi, caller: &Caller, request: UseRequest, confirmed: b
         ));
     }
     let own_collection = name.clone().filter(|_| rules.data_ownership);
-    let membership = MembershipId(app.executor.new_id());
     let command = JoinByLink {
         organization,
         code: request.code,
         user: caller.id,
-        membership,
+        membership: MembershipId(app.executor.new_id()),
         forbidden: rules.forbids(app, caller.id, caller.id, Role::User).await?,
         recovery: recovery.filter(|_| rules.enrolls),
         key: key.map(|key| LinkKey { key, own_collection }),
     };
-    app.change_in(caller, organization, &command).await?;
-    give_own_after(app, caller, &rules, organization, membership, name).await?;
-    rules::hold_to_one(app, caller.id, caller.id).await
+    let membership = app.change_in(caller, organization, &command).await?.value;
+    rules::hold_to_one(app, caller.id, caller.id).await?;
+    give_own_after(app, caller, &rules, organization, membership, name).await
 }

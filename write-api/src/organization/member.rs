@@ -157,7 +157,13 @@ pub(crate) async fn give_own_after(
             members: vec![membership],
             name,
         };
-        app.change_in(caller, organization, &give).await?;
+        let done = app
+            .executor
+            .transact(&app.context_in(caller, organization), &give)
+            .await?;
+        if done.position.is_some() {
+            app.settle(done.position).await?;
+        }
     }
     Ok(())
 }
@@ -181,8 +187,8 @@ async fn confirm_one(
         own_collection: name.clone().filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
-    give_own_after(app, caller, &rules, organization, membership, name).await?;
-    hold_member_to_one(app, caller, membership).await
+    hold_member_to_one(app, caller, membership).await?;
+    give_own_after(app, caller, &rules, organization, membership, name).await
 }
 
 /// `OrganizationUserUpdateRequestModel`.
@@ -225,6 +231,8 @@ async fn change(
         .await
         .map_err(unavailable)?;
     let places = shared::places_with(pool, ids.1).await.map_err(unavailable)?;
+    let row = shared::membership(pool, ids.1).await.map_err(unavailable)?;
+    let admin = row.is_some_and(|row| row.role.is_admin());
     let command = ChangeMember {
         by,
         membership: ids.1,
@@ -241,9 +249,12 @@ async fn change(
         groups: request.groups.map(|groups| groups.into_iter().collect()),
     };
     app.change_in(&caller, ids.0, &command).await?;
-    // who is an ordinary member from now on is held to what was switched on meanwhile
-    give_own_after(&app, &caller, &rules, ids.0, ids.1, name).await?;
-    hold_member_to_one(&app, &caller, ids.1).await
+    if admin && !role.is_admin() {
+        // bound from now on, and held to what was switched on meanwhile
+        hold_member_to_one(&app, &caller, ids.1).await?;
+        give_own_after(&app, &caller, &rules, ids.0, ids.1, name).await?;
+    }
+    Ok(())
 }
 
 async fn end_one(
@@ -394,8 +405,8 @@ async fn restore_one(
         own_collection: name.clone().filter(|_| rules.data_ownership),
     };
     app.change_in(caller, organization, &command).await?;
-    give_own_after(app, caller, &rules, organization, membership, name).await?;
-    hold_member_to_one(app, caller, membership).await
+    hold_member_to_one(app, caller, membership).await?;
+    give_own_after(app, caller, &rules, organization, membership, name).await
 }
 
 /// `OrganizationUserRestoreRequest`.

@@ -222,7 +222,8 @@ async fn change(
         groups: request.groups.map(|groups| groups.into_iter().collect()),
     };
     caller.change(&app, &command).await?;
-    if let Some(user) = row.user {
+    if let Some(user) = row.user.filter(|_| row.role.is_admin() && !role.is_admin()) {
+        // bound from now on, and held to what was switched on meanwhile
         rules::hold_to_one(&app, caller.asking(), user).await?;
     }
     shown(&app, &caller, id.0).await

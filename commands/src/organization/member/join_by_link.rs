@@ -46,10 +46,11 @@ pub struct JoinByLink {
 }
 
 impl Transaction for JoinByLink {
-    type Output = ();
+    /// The membership they have.
+    type Output = MembershipId;
     type Error = OrganizationError;
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<MembershipId, Stop> {
         let link = used(unit, self.organization, self.code).await?;
         let account = unit.load::<User>(self.user).await?.state;
         let Some(account) = account.live() else {
@@ -86,9 +87,6 @@ impl Transaction for JoinByLink {
             by: self.membership,
             at,
         };
-        // an invitation to the address in the same moment is decided anew, and so is this
-        let freed = unit.now_for(&invited);
-        unit.append(invited, vec![PlaceEvent::Freed { at: freed }]);
         // the place decides, and what is new follows
         unit.append(place, vec![taken]);
         let mut events = vec![MembershipEvent::JoinedByLink {
@@ -98,18 +96,27 @@ impl Transaction for JoinByLink {
         }];
         self.enrol_and_confirm(at, &mut events);
         unit.append(loaded, events);
-        self.give_own(unit, self.membership).await
+        // an invitation to the address in the same moment is decided anew, and so is this
+        let at = unit.now_for(&invited);
+        unit.append(invited, vec![PlaceEvent::Freed { at }]);
+        self.give_own(unit, self.membership).await?;
+        Ok(self.membership)
     }
 }
 
 impl JoinByLink {
     /// Somebody who came in before, and has the key now.
-    async fn confirm_accepted(&self, unit: &mut Unit<'_>, place: Place) -> Result<(), Stop> {
+    async fn confirm_accepted(&self, unit: &mut Unit<'_>, place: Place) -> Result<MembershipId, Stop> {
         let Place::Taken(membership) = place else {
             return refuse(OrganizationError::NotFound);
         };
         let loaded = unit.load::<Membership>(membership).await?;
         let live = loaded.state.within(self.organization).cloned();
+        if membership == self.membership && live.is_some() {
+            // this very wish, of which a store that appends to one stream at a time took a part
+            self.give_own(unit, membership).await?;
+            return Ok(membership);
+        }
         let waits = live.filter(|live| live.stage == Stage::Accepted && !live.revoked && self.key.is_some());
         let Some(live) = waits else {
             return refuse(OrganizationError::AlreadyMember);
@@ -125,7 +132,8 @@ impl JoinByLink {
         let (mut events, at) = (Vec::new(), unit.now_for(&loaded));
         self.enrol_and_confirm(at, &mut events);
         unit.append(loaded, events);
-        self.give_own(unit, membership).await
+        self.give_own(unit, membership).await?;
+        Ok(membership)
     }
 
     /// Adds what else happens behind `at`.

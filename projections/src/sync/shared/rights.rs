@@ -154,10 +154,12 @@ async fn read(
     about: About<'_>,
 ) -> Result<Option<Stood>, sqlx::Error> {
     let row = sqlx::query(
-        "select m.membership_id, m.role, m.view, o.view, coalesce(p.own, false), p.own is not null
+        "select m.membership_id, m.role, m.view, o.view, coalesce(p.own, false), p.own is not null,
+           coalesce(p.gives, false)
          from read.membership m join read.organization o using (organization_id)
          cross join (
-             select bool_or(p.category = 'organization' and p.stream_id = $2) as own
+             select bool_or(p.category = 'organization' and p.stream_id = $2) as own,
+               bool_or(p.category in ('membership', 'group', 'collection', 'collection_grant')) as gives
              from projection.parked p join projection.generation g using (projector, generation)
              where p.projector = 'sync' and g.state = 'live') p
          where m.user_id = $1 and m.organization_id = $2 and m.active",
@@ -198,9 +200,9 @@ async fn read(
         unmanaged: HashSet::new(),
     };
     let above = standing.settings.allow_admin_access_to_all_collection_items;
-    // of what is parked nobody knows whether it gave somebody the collection
-    let parked: bool = row.try_get(5)?;
-    if !above && !parked && standing.may_take_up() && wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
+    // what is parked may have given somebody the collection
+    let given: bool = row.try_get(6)?;
+    if !above && !given && standing.may_take_up() && wanted.as_ref().is_none_or(|ids| !ids.is_empty()) {
         let ids: Vec<Uuid> = sqlx::query_scalar(UNMANAGED)
             .bind(organization.0)
             .bind(wanted)
@@ -208,7 +210,10 @@ async fn read(
             .await?;
         standing.unmanaged = ids.into_iter().map(CollectionId).collect();
     }
-    Ok(Some(Stood { standing, parked }))
+    Ok(Some(Stood {
+        standing,
+        parked: row.try_get(5)?,
+    }))
 }
 
 /// Collections of an organization that no member and no group that is there manages; members' own are not among them.
