@@ -93,6 +93,21 @@ impl Company {
             .await;
     }
 
+    /// Owners and admins do not stand above collections from now on.
+    async fn without_admin_access(&self) {
+        let settings = CollectionSettings {
+            allow_admin_access_to_all_collection_items: false,
+            ..CollectionSettings::default()
+        };
+        let changed = OrganizationEvent::CollectionSettingsChanged {
+            before: None,
+            settings,
+            at: ms(3),
+        };
+        self.world.add::<Organization>(ORGANIZATION, &changed).await;
+        self.world.caught_up("sync").await;
+    }
+
     /// Rights of the member by what is read; the same by what is remembered, the first time and again.
     async fn rights(&self) -> HashMap<CollectionId, Rights> {
         let read = shared::all_rights(&self.world.pool, person(1)).await.unwrap();
@@ -192,17 +207,7 @@ async fn what_is_given_to_what_is_gone_is_shown_nowhere() {
     assert_eq!(within(shared::places_in(pool, other).await.unwrap()), left);
     assert_eq!(within(shared::places_with(pool, MEMBERSHIP).await.unwrap()), left);
     // nobody manages the collection, so owners may take it up
-    let settings = CollectionSettings {
-        allow_admin_access_to_all_collection_items: false,
-        ..CollectionSettings::default()
-    };
-    let changed = OrganizationEvent::CollectionSettingsChanged {
-        before: None,
-        settings,
-        at: ms(3),
-    };
-    world.add::<Organization>(ORGANIZATION, &changed).await;
-    world.caught_up("sync").await;
+    company.without_admin_access().await;
     let standing = shared::standing(&company.live, pool, person(1), ORGANIZATION, About::All).await;
     let unmanaged = standing.unwrap().unwrap().unmanaged;
     assert_eq!(unmanaged.into_iter().collect::<Vec<_>>(), [COLLECTIONS[0]]);
@@ -212,17 +217,7 @@ async fn what_is_given_to_what_is_gone_is_shown_nowhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_is_not_taken_up_while_who_manages_it_may_be_parked() {
     let company = Company::founded().await;
-    let settings = CollectionSettings {
-        allow_admin_access_to_all_collection_items: false,
-        ..CollectionSettings::default()
-    };
-    let changed = OrganizationEvent::CollectionSettingsChanged {
-        before: None,
-        settings,
-        at: ms(1),
-    };
-    company.world.add::<Organization>(ORGANIZATION, &changed).await;
-    company.world.caught_up("sync").await;
+    company.without_admin_access().await;
     let unmanaged = async || {
         let standing = shared::standing(&company.live, &company.world.pool, person(1), ORGANIZATION, About::All).await;
         standing.unwrap().unwrap().unmanaged.len()
