@@ -28,8 +28,8 @@ use sqlx::PgPool;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use web::{Answer, Authenticator, Problem, Routes};
 
-/// How long an answer waits for the read models to reach what it must show.
-pub const SETTLE: Duration = Duration::from_secs(5);
+/// How long an answer waits for the read models to reach what it must show, if no setting says otherwise.
+pub const WAIT: Duration = Duration::from_secs(5);
 
 /// What the server says about itself.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ pub struct ReadApi {
     live: Arc<Live>,
     /// What the projector of the audit log tells it.
     log: Arc<Live>,
+    /// How long an answer waits for them.
+    wait: Duration,
     elsewhere: Arc<dyn Elsewhere>,
     /// Checks tokens and sessions.
     pub auth: Authenticator,
@@ -76,10 +78,12 @@ impl FromRef<ReadApi> for Authenticator {
 }
 
 impl ReadApi {
-    /// Routes that read from `pool`, which is filled by the projectors that tell `live` and, for the audit log, `log`.
+    /// Routes that read from `pool`, which is filled by the projectors that tell `live` and, for the audit log, `log`; an answer waits
+    /// for them for `wait` at most.
     pub fn new(
         pool: PgPool,
         [live, log]: [Arc<Live>; 2],
+        wait: Duration,
         elsewhere: Arc<dyn Elsewhere>,
         auth: Authenticator,
         about: Arc<About>,
@@ -89,6 +93,7 @@ impl ReadApi {
             pool,
             live,
             log,
+            wait,
             elsewhere,
             auth,
             about,
@@ -100,7 +105,7 @@ impl ReadApi {
     /// stored, so who reads waits for it. Without changes under way this costs a comparison.
     ///
     /// # Errors
-    /// 503 if they do not within five seconds.
+    /// 503 if they do not in time ([`WAIT`]).
     pub async fn fresh(&self, user: UserId) -> Answer<&PgPool> {
         let wanted = self.acknowledged_to(user).await?;
         self.settled(wanted).await?;
@@ -111,7 +116,7 @@ impl ReadApi {
     /// show it, so this waits for nothing as a rule, and not for items that are on their way.
     ///
     /// # Errors
-    /// 503 if they do not within five seconds.
+    /// 503 if they do not in time ([`WAIT`]).
     pub async fn with_rights(&self, user: UserId) -> Answer<&PgPool> {
         if !self.live.is_owner() {
             return self.fresh(user).await;
@@ -123,11 +128,11 @@ impl ReadApi {
     /// The audit log, once it shows everything `user` was told was done.
     ///
     /// # Errors
-    /// 503 if it does not within five seconds.
+    /// 503 if it does not in time ([`WAIT`]).
     pub async fn fresh_log(&self, user: UserId) -> Answer<&PgPool> {
         // what was answered when the other read models showed it was acknowledged by that
         let wanted = self.acknowledged_to(user).await?.max(self.live.position());
-        if self.log.reached(wanted, SETTLE).await {
+        if self.log.reached(wanted, self.wait).await {
             Ok(&self.pool)
         } else {
             Err(Problem::unavailable())
@@ -187,15 +192,16 @@ impl ReadApi {
     /// Remembers that a writer is told of `position` before the read models show it. `false` if the writer should wait
     /// for them instead: this process does not own the projector, or it is far behind.
     pub fn acknowledge(&self, position: Position) -> bool {
-        self.live.is_owner() && self.live.acknowledge(position)
+        // noted by who is the owner no longer as well: it may be again before the read models show it
+        self.live.acknowledge(position) && self.live.is_owner()
     }
 
     /// Waits until the read models have passed `position`.
     ///
     /// # Errors
-    /// 503 if they have not within five seconds.
+    /// 503 if they have not in time ([`WAIT`]).
     pub async fn settled(&self, position: Position) -> Answer<()> {
-        if self.live.reached(position, SETTLE).await {
+        if self.live.reached(position, self.wait).await {
             self.live.show(position);
             Ok(())
         } else {

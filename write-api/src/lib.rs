@@ -127,8 +127,8 @@ impl WriteApi {
 
     /// To be called before `user` is told that what lies at `position` is done, in an answer that is made from the events
     /// and not from the read models. It does not wait for them: whoever reads does ([`ReadApi::fresh`]). Only where
-    /// that would not be enough, because another process owns the projector or it is far behind, it waits, five seconds
-    /// at most: the answer is true whether they show it or not.
+    /// that would not be enough, because another process owns the projector or it is far behind, it waits, for as
+    /// long as reads do: the answer is true whether they show it or not.
     pub async fn acknowledge(&self, user: UserId, position: Option<Position>) {
         let Some(position) = position else { return };
         let noted = match &self.positions {
@@ -162,7 +162,7 @@ impl WriteApi {
     /// from them. Where nothing was, somebody else may just have done the same: then they must show that, whatever it is.
     ///
     /// # Errors
-    /// 503 if they do not within five seconds. The change is stored all the same.
+    /// 503 if they do not in time ([`read_api::WAIT`]). The change is stored all the same.
     pub async fn settle(&self, position: Option<Position>) -> Answer<()> {
         let position = match position {
             Some(position) => position,

@@ -105,12 +105,12 @@ pub async fn build(shell: &Shell) -> Result<Composed> {
     let log = Arc::new(Live::gathering(GATHER_LOG));
     run_projectors(shell, &stores, &tail, [&live, &log]);
     let write = apis(shell, &keys, &stores, [&live, &log])?;
-    post::start(shell, &keys, &stores, &tail, &write)?;
+    post::start(shell, &keys, &stores, &tail, &write).await?;
     proof::start(shell, &keys, &stores)?;
     tidy(shell, &write);
-    look_at_claims(shell, &write);
     close_at_end(shell, stores.clone(), Arc::clone(&write.account));
     wait_until_caught_up(&shell.readiness, &stores, &live).await?;
+    look_at_claims(shell, &write);
     Ok(routers(shell, &write))
 }
 
@@ -135,6 +135,7 @@ fn apis(shell: &Shell, keys: &Keys, stores: &Stores, [live, log]: [&Arc<Live>; 2
     let read = ReadApi::new(
         stores.pool.clone(),
         [Arc::clone(live), Arc::clone(log)],
+        config.read_wait,
         Arc::new(OtherProcesses {
             positions: positions.clone(),
             store: stores.store(),
@@ -265,16 +266,28 @@ fn tidy(shell: &Shell, app: &WriteApi) {
     });
 }
 
-/// Looks at claimed domains now and every hour.
+/// Looks at claimed domains now and every hour; where something kept it from that, in a minute, and each time it still does, in twice
+/// the time.
 fn look_at_claims(shell: &Shell, app: &WriteApi) {
     let (app, stop) = (app.clone(), shell.shutdown.background.clone());
     shell.shutdown.tasks.spawn(async move {
-        let mut hours = tokio::time::interval(Duration::from_secs(3600));
-        while stop.run_until_cancelled(hours.tick()).await.is_some() {
-            match stop.run_until_cancelled(app.look_at_claims()).await {
-                Some(Err(problem)) => tracing::warn!(status = %problem.status(), "claimed domains are not looked at"),
-                Some(Ok(())) => {}
-                None => break,
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let mut after_a_failure = HOUR / 60;
+        while let Some(looked) = stop.run_until_cancelled(app.look_at_claims()).await {
+            let wait = match looked {
+                Ok(()) => {
+                    after_a_failure = HOUR / 60;
+                    HOUR
+                }
+                Err(problem) => {
+                    tracing::warn!(status = %problem.status(), "claimed domains are not looked at");
+                    let wait = after_a_failure;
+                    after_a_failure = (wait * 2).min(HOUR);
+                    wait
+                }
+            };
+            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                break;
             }
         }
     });

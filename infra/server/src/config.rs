@@ -122,6 +122,8 @@ pub struct Config {
     pub signups_verify: bool,
     pub founders: Founders,
     pub rate_limits: bool,
+    /// How long a request waits for read models that are behind.
+    pub read_wait: Duration,
     /// How long tables are kept that a rebuild replaced.
     pub rebuild_grace: Duration,
     pub signing_key: Option<Secret>,
@@ -344,6 +346,7 @@ fn build(
             .unwrap_or(Founders::Anybody),
         signups: read.get(setting::SIGNUPS, parse::signups).unwrap_or(Signups::Open),
         rate_limits: read.get(setting::RATE_LIMITS, parse::switch).unwrap_or(true),
+        read_wait: read.get(setting::READ_WAIT, parse::span).unwrap_or(read_api::WAIT),
         rebuild_grace: read
             .get(setting::REBUILD_GRACE, parse::span)
             .unwrap_or(projections::retired::GRACE),

@@ -23,8 +23,8 @@ pub fn queue(pool: PgPool, stores: &Stores) -> MailQueue {
 /// Starts to write letters for events and to send them.
 ///
 /// # Errors
-/// When the settings for mail cannot be used.
-pub fn start(shell: &Shell, keys: &Keys, stores: &Stores, tail: &Arc<Tail>, app: &WriteApi) -> Result<()> {
+/// When the settings for mail cannot be used, or the stores not be asked.
+pub async fn start(shell: &Shell, keys: &Keys, stores: &Stores, tail: &Arc<Tail>, app: &WriteApi) -> Result<()> {
     let site = Site::new(shell.config.public_url.as_str())?;
     let transport: Arc<dyn Transport> = match &shell.config.smtp_url {
         Some(url) => Arc::new(SmtpTransport::new(url.expose(), &site).context("ANNALOCK_SMTP_URL")?),
@@ -41,6 +41,8 @@ pub fn start(shell: &Shell, keys: &Keys, stores: &Stores, tail: &Arc<Tail>, app:
             verify_signups: shell.config.signups_verify,
         },
     };
+    // before anybody can ask for anything: what happens from now on is told
+    process.begin().await.context("where mail begins")?;
     let stop = shell.shutdown.background.clone();
     let until = stop.clone();
     shell.shutdown.tasks.spawn(async move {

@@ -74,6 +74,7 @@ pub const SIGNUPS: &str = "ANNALOCK_SIGNUPS";
 pub const FOUNDERS: &str = "ANNALOCK_ORGANIZATIONS";
 pub const SIGNUPS_VERIFY: &str = "ANNALOCK_SIGNUPS_VERIFY";
 pub const RATE_LIMITS: &str = "ANNALOCK_RATE_LIMITS";
+pub const READ_WAIT: &str = "ANNALOCK_READ_WAIT";
 pub const REBUILD_GRACE: &str = "ANNALOCK_REBUILD_GRACE";
 pub const SIGNING_KEY: &str = "ANNALOCK_SIGNING_KEY";
 pub const LOG: &str = "ANNALOCK_LOG";
@@ -192,6 +193,11 @@ pub const SETTINGS: &[Setting] = &[
         "who may found organizations: `open` (whoever has an account), `off`, or mail addresses with commas",
     ),
     plain(RATE_LIMITS, "`on`", "`off` for load tests"),
+    plain(
+        READ_WAIT,
+        "`5s`",
+        "how long a request waits for read models that are behind before it is answered by 503: `2s`, `1m`; `0` = not at all",
+    ),
     plain(
         REBUILD_GRACE,
         "`1h`",

@@ -8,7 +8,10 @@ use domain::{
 use mail::MailQueue;
 use projections::feed::Subscription;
 use sqlx::PgPool;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Its name in `ops.process`.
 const NAME: &str = "mail";
@@ -18,6 +21,10 @@ const BATCH: usize = 500;
 const GATHER: Duration = Duration::from_millis(200);
 /// How long it sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_millis(250);
+
+/// How long it waits after a failure, and at most after several.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Reads events and writes letters. Several processes may run it: a letter for an event is queued once, whoever does it.
 pub struct Process {
@@ -30,8 +37,9 @@ pub struct Process {
 impl Process {
     /// Runs for ever. What fails is tried again, in order: no letter is passed over.
     pub async fn run(self) {
-        let mut pause = Duration::from_millis(100);
+        let mut pause = FIRST_PAUSE;
         loop {
+            let began = Instant::now();
             if let Err(error) = self.work().await {
                 tracing::warn!(
                     process = NAME,
@@ -39,8 +47,12 @@ impl Process {
                     "stopped; tried again soon"
                 );
             }
+            // what went well for longer than any pause has nothing to do with what went wrong before
+            if began.elapsed() > LAST_PAUSE {
+                pause = FIRST_PAUSE;
+            }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
+            pause = (pause * 2).min(LAST_PAUSE);
         }
     }
 
@@ -76,7 +88,7 @@ impl Process {
     }
 
     /// Where it is; at the first start ever, at the head: nobody gets letters about what is long past.
-    async fn begin(&self) -> anyhow::Result<Position> {
+    pub async fn begin(&self) -> anyhow::Result<Position> {
         let head = self.feed.head().await?;
         let position: i64 = sqlx::query_scalar(
             "with made as (insert into ops.process (name, position) values ($1, $2) on conflict do nothing returning position)
