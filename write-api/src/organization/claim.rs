@@ -254,7 +254,7 @@ impl WriteApi {
     /// Looks again at claims that are due, and gives up those that were never verified in a week. For a timer.
     ///
     /// # Errors
-    /// What keeps it from being done; the next time it is tried again.
+    /// What keeps it from being done, for all or for some; the next time it is tried again.
     pub async fn look_at_claims(&self) -> Answer<()> {
         let now = self.executor.now();
         let claiming = shared::claiming(self.read.fresh(nobody()).await?)
@@ -271,17 +271,18 @@ impl WriteApi {
             }
         }
         // a server of names that is slow keeps nobody else waiting, and what goes wrong with one is told of that one
-        let looking = futures::stream::iter(work).for_each_concurrent(AT_ONCE, |(organization, claimed, over)| async move {
+        let looking = futures::stream::iter(work).map(|(organization, claimed, over)| async move {
             let done = match over {
                 true => self.give_up(organization, claimed.id).await,
                 false => self.look_again(organization, claimed.id, &claimed.name).await,
             };
-            if let Err(problem) = done {
+            if let Err(problem) = &done {
                 tracing::warn!(status = %problem.status(), domain = %claimed.id, "a claimed domain is not looked at");
             }
+            done
         });
-        looking.await;
-        Ok(())
+        let looked: Vec<Answer<()>> = looking.buffer_unordered(AT_ONCE).collect().await;
+        looked.into_iter().collect()
     }
 
     async fn give_up(&self, organization: OrganizationId, domain: DomainId) -> Answer<()> {
@@ -294,13 +295,10 @@ impl WriteApi {
     }
 
     async fn look_again(&self, organization: OrganizationId, domain: DomainId, name: &DomainName) -> Answer<()> {
-        let found = match self.names.txt(name).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(%error, domain = %domain, "a claimed domain is not looked up");
-                return Ok(());
-            }
-        };
+        let found = self.names.txt(name).await.map_err(|error| {
+            tracing::warn!(%error, domain = %domain, "a claimed domain is not looked up");
+            Problem::unavailable()
+        })?;
         let pool = self.read.fresh(nobody()).await?;
         let lacking = shared::members_elsewhere(pool, organization)
             .await
