@@ -22,7 +22,12 @@ impl BadLine {
     /// A line to the server whose socket is in `server`; clients connect to the socket in [`BadLine::folder`].
     pub fn to(server: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("bl-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "bl-{}-{}-{:04x}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed),
+            rand::random::<u16>()
+        );
         let folder = Path::new("/tmp").join(name);
         std::fs::create_dir(&folder).unwrap();
         let listener = UnixListener::bind(folder.join(SOCKET)).unwrap();

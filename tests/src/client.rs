@@ -187,7 +187,9 @@ fn http(ca: Option<&Path>, reuse: bool) -> reqwest::Client {
     });
     let mut builder = reqwest::Client::builder()
         .no_proxy()
-        .timeout(std::time::Duration::from_secs(60));
+        // the server closes a connection that is idle for 30 s: not in the moment it is used
+        .pool_idle_timeout(std::time::Duration::from_secs(10))
+        .timeout(std::time::Duration::from_secs(300));
     if let Some(ca) = ca {
         let pem = std::fs::read(ca).unwrap_or_else(|e| panic!("the authority {} cannot be read: {e}", ca.display()));
         for certificate in reqwest::Certificate::from_pem_bundle(&pem).expect("the authority is PEM") {

@@ -54,7 +54,12 @@ impl Cluster {
     /// Makes a cluster and starts it. Blocks for a second or two.
     pub fn start(durability: Durability) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("al-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "al-{}-{}-{:04x}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed),
+            rand::random::<u16>()
+        );
         let folder = Path::new("/tmp").join(name); // short: the path of a socket has at most 107 bytes
         std::fs::create_dir(&folder).expect("the folder is new");
         let account = server_account();

@@ -13,9 +13,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{LazyLock, Mutex, OnceLock};
 
 use crate::client::{Account, Client};
+use kurrentdb_double::Double;
 use process::Running;
 
-/// A variable of the environment: where servers of tests keep their events, if not in their database.
+/// A variable of the environment: where the shared server keeps its events, if not in its database. Servers of their own then keep
+/// theirs in a double of their own: a history belongs to one installation.
 pub const EVENT_STORE: &str = "ANNALOCK_TEST_EVENT_STORE_URL";
 
 /// A server, and how to reach it.
@@ -32,6 +34,7 @@ pub struct Server {
     settings: Vec<(String, String)>,
     running: Mutex<Option<Running>>,
     folder: tempfile::TempDir,
+    _events: Option<Double>,
 }
 
 impl Server {
@@ -40,7 +43,7 @@ impl Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
         blocking(|| {
             SHARED.get_or_init(|| {
-                let server = Self::start_now(&[]);
+                let server = Self::start_now(&[], std::env::var(EVENT_STORE).ok(), None);
                 launch::show_log_on_panic(server.log_path());
                 server
             })
@@ -59,10 +62,14 @@ impl Server {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        blocking(move || Self::start_now(&settings)).await
+        let own = move || {
+            let double = std::env::var_os(EVENT_STORE).map(|_| Double::start().expect("a double has free ports"));
+            Self::start_now(&settings, double.as_ref().map(|double| double.url.clone()), double)
+        };
+        blocking(own).await
     }
 
-    fn start_now(settings: &[(String, String)]) -> Self {
+    fn start_now(settings: &[(String, String)], events: Option<String>, double: Option<Double>) -> Self {
         let folder = crate::place::folder("server");
         let [http, https, ops] = free_ports();
         let https_url = format!("https://localhost:{https}");
@@ -74,10 +81,12 @@ impl Server {
             ("ANNALOCK_OPS_BIND", format!("127.0.0.1:{ops}")),
             ("ANNALOCK_PUBLIC_URL", https_url.clone()),
             ("ANNALOCK_RATE_LIMITS", "off".to_owned()),
+            // however slow the machine is
+            ("ANNALOCK_READ_WAIT", "60s".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        if let Ok(url) = std::env::var(EVENT_STORE) {
+        if let Some(url) = events {
             all.push(("ANNALOCK_EVENT_STORE_URL".to_owned(), url));
         }
         all.extend_from_slice(settings);
@@ -89,6 +98,7 @@ impl Server {
             settings: all,
             running: Mutex::new(None),
             folder,
+            _events: double,
         };
         let running = server.launching()();
         *server.running.lock().unwrap() = Some(running);
@@ -123,7 +133,7 @@ impl Server {
         process::kill9_postgres(&self.data_path());
     }
 
-    /// Asks the program to stop (SIGTERM) and waits; panics if it is not gone after 30 s or says it failed.
+    /// Asks the program to stop (SIGTERM) and waits; panics if it is not gone after 90 s or says it failed.
     pub async fn stop(&self) {
         let running = self.running.lock().unwrap().take();
         if let Some(running) = running {

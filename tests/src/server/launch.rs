@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::process::Running;
 
 /// The first start makes a database cluster, keys and an authority: some 5 s, more while a compiler runs beside it.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_secs(300);
 
 /// The program under test: `ANNALOCK_TEST_PROGRAM` (a release build for example), else the one built beside the tests; built
 /// now if nobody did.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::guard::Guard;
 
-const GONE_WITHIN: Duration = Duration::from_secs(30);
+/// The server gives connections 20 s, background work 10 s, and then its database the time it takes.
+const GONE_WITHIN: Duration = Duration::from_secs(90);
 
 /// A running program and its guard.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Running {
         self.child.wait().expect("a child can be waited for");
     }
 
-    /// Asks it to stop; panics if it does not within 30 s or ends with a failure.
+    /// Asks it to stop; panics if it does not in time or ends with a failure.
     pub(super) fn stop(mut self, log: &Path) {
         match self.terminate() {
             Some(status) if status.success() => {}
@@ -81,7 +82,7 @@ impl Running {
         let _ = self.terminate();
     }
 
-    /// SIGTERM, then SIGKILL after 30 s (`None`).
+    /// SIGTERM, then SIGKILL ([`GONE_WITHIN`]; `None`).
     fn terminate(&mut self) -> Option<ExitStatus> {
         signal("TERM", self.child.id());
         let asked = Instant::now();
