@@ -66,6 +66,8 @@ pub struct AccountPorts {
     /// Which refusals of organizations were noted lately.
     pub noted: crate::event::refused::Noted,
     room: Arc<Semaphore>,
+    /// For notes of refusals: however many there are, they take nothing from what somebody waits for.
+    notes: Arc<Semaphore>,
 }
 
 impl AccountPorts {
@@ -90,6 +92,7 @@ impl AccountPorts {
             background: TaskTracker::new(),
             noted: crate::event::refused::Noted::default(),
             room: Arc::new(Semaphore::new(BACKGROUND)),
+            notes: Arc::new(Semaphore::new(BACKGROUND)),
         }
     }
 
@@ -98,13 +101,26 @@ impl AccountPorts {
     /// # Errors
     /// 503 if too much is going on already.
     pub(crate) fn later(&self, work: impl Future<Output = ()> + Send + 'static) -> Answer<()> {
-        let room = Arc::clone(&self.room)
-            .try_acquire_owned()
-            .map_err(|_| Problem::unavailable())?;
+        match self.spawn(&self.room, work) {
+            true => Ok(()),
+            false => Err(Problem::unavailable()),
+        }
+    }
+
+    /// Notes a refusal after the answer; where too many are being noted already, there are other signs of it.
+    pub(crate) fn note_later(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(&self.notes, work);
+    }
+
+    /// `false` if there is no room.
+    fn spawn(&self, room: &Arc<Semaphore>, work: impl Future<Output = ()> + Send + 'static) -> bool {
+        let Ok(room) = Arc::clone(room).try_acquire_owned() else {
+            return false;
+        };
         self.background.spawn(async move {
             work.await;
             drop(room);
         });
-        Ok(())
+        true
     }
 }

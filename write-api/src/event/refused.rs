@@ -92,8 +92,7 @@ pub async fn note(State(app): State<WriteApi>, mut request: HttpRequest, next: N
             status: status.as_u16(),
         };
         let account = std::sync::Arc::clone(&app.account);
-        // where too much is going on already there are other signs of it
-        let _ = account.later(async move { take_note(&app, request, asked).await });
+        account.note_later(async move { take_note(&app, request, asked).await });
     }
     response
 }

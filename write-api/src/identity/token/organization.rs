@@ -55,7 +55,7 @@ pub(super) async fn sign_in(app: &WriteApi, anyone: &Anyone, form: &Form) -> Res
             let (app, anyone) = (app.clone(), anyone.clone());
             let account = std::sync::Arc::clone(&app.account);
             // behind the answer, which takes as long as where there is no such organization
-            let _ = account.later(async move { app.note_wrong_key(&anyone, id).await });
+            account.note_later(async move { app.note_wrong_key(&anyone, id).await });
         }
         return Err(TokenError::INVALID_CLIENT);
     };
