@@ -13,7 +13,7 @@ pub(crate) struct Prepared {
     pub(crate) layout: Layout,
     pub(crate) major: u32,
     pub(crate) launch: Launch,
-    pub(crate) lock: File,
+    pub(crate) lock: folder::Lock,
 }
 
 /// Major version that wrote the cluster, `None` when there is no cluster.

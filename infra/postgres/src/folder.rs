@@ -77,11 +77,22 @@ fn short_root() -> PathBuf {
     PathBuf::from(if root { "/run" } else { "/tmp" })
 }
 
-/// Makes the folder and takes its lock, which lives as long as the returned file is open.
+/// The lock of a folder; let go when it is dropped, whoever else has the file open: a process that is just being started has a copy
+/// of everything that is open here.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock(); // closed with the file in any case
+    }
+}
+
+/// Makes the folder and takes its lock.
 ///
 /// # Errors
 /// [`StartError::InUse`] when another process holds it.
-pub(crate) fn lock(folder: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(folder: &Path) -> Result<Lock, StartError> {
     fs::create_dir_all(folder).map_err(StartError::io("make the folder", folder))?;
     let path = folder.join("lock");
     let mut file = File::options()
@@ -111,7 +122,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, StartError> {
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(StartError::io("write", &path))?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 /// Gives `folder` to the account and makes sure that it can get there.

@@ -32,7 +32,6 @@ use supervisor::{ChildState, Supervisor};
 use tokio::sync::watch;
 
 /// Starts that may fail one after the other before [`PrivatePostgres::start`] gives up; together they take about 5 s.
-/// After a SIGKILL of the old server its last processes hold the shared memory for a moment: 4 to 7 tries were seen.
 const START_TRIES: u32 = 8;
 
 /// What to run and where.
@@ -78,7 +77,7 @@ pub struct PrivatePostgres {
     supervisor: Arc<Supervisor>,
     health: watch::Receiver<Health>,
     monitor: tokio::task::JoinHandle<()>,
-    _lock: std::fs::File,
+    _lock: folder::Lock,
 }
 
 impl PrivatePostgres {

@@ -14,15 +14,22 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A long recovery is reported this often.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
+/// After a SIGKILL of the old server its last processes hold its shared memory for a moment, longer on a machine that is busy.
+const LET_GO_WITHIN: Duration = Duration::from_secs(60);
+/// What the log says until then.
+const HELD: &str = "pre-existing shared memory block";
+
 /// SQLSTATE `duplicate_database`.
 const DUPLICATE_DATABASE: &str = "42P04";
 
-/// Waits for the first server that accepts connections; gives up after `tries` processes have ended.
+/// Waits for the first server that accepts connections; gives up after `tries` processes have ended, unless they only waited for
+/// those of an older server.
 pub(crate) async fn wait_first(
     layout: &Layout,
     state: &mut watch::Receiver<ChildState>,
     tries: u32,
 ) -> Result<(), StartError> {
+    let begun = Instant::now();
     loop {
         let now = state.borrow_and_update().clone();
         match now {
@@ -33,7 +40,9 @@ pub(crate) async fn wait_first(
                     _ = state.changed() => continue,
                 }
             }
-            ChildState::Ended(n, log) if n >= tries => return Err(StartError::Exits { tries: n, log }),
+            ChildState::Ended(n, log) if n >= tries && !(log.contains(HELD) && begun.elapsed() < LET_GO_WITHIN) => {
+                return Err(StartError::Exits { tries: n, log });
+            }
             ChildState::Ended(n, log) => tracing::debug!(attempt = n, why = log, "PostgreSQL did not start yet"),
             ChildState::Stopped => return Err(StartError::Interrupted("stopped".into())),
         }
@@ -45,14 +54,23 @@ pub(crate) async fn wait_first(
 
 /// Tells the health of the server until it is stopped for good.
 pub(crate) async fn monitor(layout: Layout, mut state: watch::Receiver<ChildState>, health: watch::Sender<Health>) {
+    let mut ready = match *state.borrow() {
+        ChildState::Running(number) => number,
+        _ => 0,
+    };
     state.mark_changed();
     while state.changed().await.is_ok() {
         let now = state.borrow_and_update().clone();
         match now {
-            ChildState::Running(_) if *health.borrow() == Health::Ready => {}
-            ChildState::Running(_) => {
+            ChildState::Running(number) if number == ready => {}
+            ChildState::Running(number) => {
+                // the end of the one before may have gone by unseen
+                if *health.borrow() == Health::Ready {
+                    health.send_replace(Health::Restarting("it was started again".to_owned()));
+                }
                 tokio::select! {
                     () = accepts(&layout) => {
+                        ready = number;
                         tracing::info!("the private PostgreSQL accepts connections again");
                         health.send_replace(Health::Ready);
                     }

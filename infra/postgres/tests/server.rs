@@ -313,6 +313,6 @@ async fn a_server_that_cannot_start_says_why_in_the_words_of_its_log() {
         text.contains("does not start") && text.contains("no_such_library"),
         "{text}"
     );
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(60));
     assert_eq!(processes_of(folder.path()), [] as [i32; 0]);
 }
