@@ -25,7 +25,7 @@ const LAST_REVISION: u64 = i64::MAX as u64;
 /// How many streams one question for several is about at one time.
 const ABREAST: usize = 8;
 /// The fewest and the most events of everybody that one read of the whole store asks for.
-const READ_ALL: std::ops::RangeInclusive<usize> = 64..=4096;
+const READ_ALL: std::ops::RangeInclusive<usize> = 64..=1024;
 
 /// How the adapter behaves. The server's address is not here: it is the connection string.
 #[derive(Debug, Clone)]

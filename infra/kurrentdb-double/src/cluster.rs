@@ -18,7 +18,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Server, server::TcpIncoming};
@@ -204,12 +204,23 @@ impl Double {
         }
     }
 
+    /// The port of a node that was stopped is free when its last task is gone.
+    fn listen_again(&self, port: u16) -> io::Result<TcpListener> {
+        for _ in 0..500 {
+            match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(Duration::from_millis(10)),
+                done => return done,
+            }
+        }
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+    }
+
     /// Starts a stopped node again at the same port.
     ///
     /// # Errors
     /// When the port was taken meanwhile.
     pub fn start_node(&mut self, index: usize) -> io::Result<()> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.shared.ports[index]))?;
+        let listener = self.listen_again(self.shared.ports[index])?;
         self.nodes[index] = Some(serve(
             Node {
                 shared: Arc::clone(&self.shared),

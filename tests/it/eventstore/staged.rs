@@ -366,7 +366,7 @@ async fn a_writer_that_was_stopped_is_resumed_in_the_background() {
     let group = group(1, 10);
     stopped_after(3, &store, &group).await;
     let mut whole = 0;
-    for _ in 0..200 {
+    for _ in 0..3_000 {
         whole = there(&*store, &group).await;
         if whole == 4 {
             break;

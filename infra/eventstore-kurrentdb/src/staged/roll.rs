@@ -1,10 +1,14 @@
 //! From a committed batch to its streams.
 
-use super::{ABREAST, LONG_RUN, StagedStore, TRIES, batch, one, unavailable};
+use super::{ABREAST, LONG_RUN, StagedStore, batch, one, unavailable};
 use commands::ports::{AppendError, Appended, Expected, READ_PAGE, StreamAppend};
 use domain::event::{Revision, StoredEvent, StreamName};
 use futures::{StreamExt, TryStreamExt, stream};
+use std::time::Duration;
 use uuid::Uuid;
+
+/// How often others may be quicker at a stream that takes its events wherever it ends: each time it waits a millisecond longer.
+const FOLLOWING: u64 = 48;
 
 /// What became of a committed batch.
 pub(super) enum Rolled {
@@ -100,13 +104,17 @@ impl StagedStore {
         append: &StreamAppend,
     ) -> Result<Result<Appended, (AppendError, StreamName)>, AppendError> {
         let mut append = append.clone();
-        for _ in 0..TRIES {
+        for lost in 0..FOLLOWING {
             match self.inner.append(vec![append.clone()]).await {
                 Ok(answers) => return Ok(Ok(one(answers)?)),
                 Err(AppendError::Conflict { .. }) if matches!(append.expected, Expected::Follows(_)) => {
                     match self.find(&append).await? {
                         Found::Stored(done) => return Ok(Ok(done)),
-                        Found::Behind(last) => append.expected = Expected::Follows(last),
+                        Found::Behind(last) => {
+                            append.expected = Expected::Follows(last);
+                            // no faster than whoever is quicker
+                            tokio::time::sleep(Duration::from_millis(lost)).await;
+                        }
                     }
                 }
                 Err(conflict @ AppendError::Conflict { .. }) => return Ok(Err((conflict, append.stream))),
