@@ -158,6 +158,12 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_server_and_database_are_ki
     for round in 0..ROUNDS {
         let before = ledger.lock().unwrap().acknowledged.len();
         tokio::time::sleep(Duration::from_millis(700)).await;
+        for _ in 0..600 {
+            if ledger.lock().unwrap().acknowledged.len() >= before + 10 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         if round % 2 == 0 {
             server.kill9().await;
             server.restart().await;

@@ -40,7 +40,7 @@ fn encoded(text: &str) -> String {
 
 /// The token of the last link to accept an invitation that has this in it.
 async fn link(server: &Server, named: &str) -> String {
-    for _ in 0..100 {
+    for _ in 0..600 {
         let log = std::fs::read_to_string(server.log_path()).unwrap();
         let link = log
             .lines()
@@ -55,7 +55,7 @@ async fn link(server: &Server, named: &str) -> String {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("no invitation with {named} within 10 s");
+    panic!("no invitation with {named} within 60 s");
 }
 
 /// Undoes percent encoding.

@@ -19,9 +19,9 @@ fn ann() -> UserId {
 }
 
 async fn next(subscription: &mut Subscription) -> Heard {
-    timeout(Duration::from_secs(20), subscription.next())
+    timeout(Duration::from_secs(60), subscription.next())
         .await
-        .expect("heard within 20 s")
+        .expect("heard within 60 s")
         .unwrap()
 }
 
@@ -61,7 +61,7 @@ async fn while_redis_is_away_logins_stay_limited_and_nothing_hangs() {
         Err(SharedStateError::Unavailable(_))
     ));
     assert!(state.ping().await.is_err());
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,8 +125,8 @@ async fn a_server_that_accepts_and_never_answers_does_not_hold_up_logins() {
         passed += u32::from(state.hit(&key, RULE).await.allowed);
     }
     assert_eq!(passed, 4);
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
-    tokio::time::sleep(Duration::from_secs(7)).await; // past the ping of the subscription
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    tokio::time::sleep(Duration::from_secs(10)).await; // past the ping of the subscription
     server.thaw();
     assert_eq!(next(&mut subscription).await, Heard::Missed);
     eventually("redis to be used again", || async { state.ping().await.is_ok() }).await;

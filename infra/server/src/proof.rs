@@ -189,8 +189,8 @@ impl Health {
             None => "it goes on".to_owned(),
             Some(error) => format!("failed {} times: {error}", self.failed),
         };
-        self.readiness.show(self.name, well, detail);
         metrics::gauge!("annalock_log_stuck", "part" => self.name).set(if well { 0.0 } else { 1.0 });
+        self.readiness.show(self.name, well, detail);
     }
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -31,7 +32,11 @@ impl Place {
             Some(user) => {
                 // The user may have no way to where programs are built.
                 let copy = folder.path().join("annalock");
-                fs::copy(env!("CARGO_BIN_EXE_annalock"), &copy).unwrap();
+                // by another process: one that is started meanwhile would have a copy of ours open for writing
+                let copied = Command::new("cp")
+                    .args([env!("CARGO_BIN_EXE_annalock").as_ref(), copy.as_os_str()])
+                    .status();
+                assert!(copied.unwrap().success());
                 std::os::unix::fs::chown(folder.path(), Some(user), Some(user)).unwrap();
                 copy
             }
@@ -139,10 +144,18 @@ impl Drop for Running {
     }
 }
 
-/// Ports nobody uses now.
+/// Ports nobody uses now, none twice, and none of those that outgoing connections take.
 fn free_ports() -> [u16; 3] {
-    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|l| l.local_addr().unwrap().port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 14_000 + (std::process::id() % 5_000) as u16;
+    [(); 3].map(|()| {
+        loop {
+            let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return port;
+            }
+        }
+    })
 }
 
 fn is_root() -> bool {

@@ -132,7 +132,12 @@ mod tests {
     async fn what_nobody_takes_is_dropped_and_breaks_off() {
         let (mut body, held) = watched(3);
         assert!(next(&mut body).await.is_some_and(|frame| frame.is_ok()));
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        for _ in 0..1_000 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if Arc::strong_count(&held) == 1 {
+                break;
+            }
+        }
         assert_eq!(Arc::strong_count(&held), 1, "its memory is free");
         assert!(next(&mut body).await.is_some_and(|frame| frame.is_err()));
     }

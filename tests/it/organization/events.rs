@@ -77,7 +77,7 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
     anns.put(&organization.path("policies/1"), &policy).await.ok();
 
     let mut events = all(&anns, &log).await;
-    for _ in 0..100 {
+    for _ in 0..600 {
         // refused logins are noted behind the answer
         if !of(&events, 1005).is_empty() {
             break;
@@ -179,7 +179,7 @@ async fn the_log_of_an_organization_tells_what_happened_in_it_and_nothing_else()
             .collect::<Vec<_>>()
     };
     let mut told = refused().await;
-    for _ in 0..50 {
+    for _ in 0..600 {
         if told.len() >= 3 {
             break;
         }

@@ -27,13 +27,17 @@ async fn rows_since(pool: &PgPool, first: i64) -> i64 {
     all
 }
 
-/// Waits until all projectors are at the same place, and stay there.
+/// Waits until all projectors are at the end of the history, and stay there.
 async fn quiet(pool: &PgPool) {
     let places = "select position from projection.generation where state = 'live' order by projector";
     let mut before: Vec<i64> = Vec::new();
     loop {
         let now: Vec<i64> = sqlx::query_scalar(places).fetch_all(pool).await.unwrap();
-        if now == before && now.iter().all(|place| *place == now[0]) {
+        let head: i64 = sqlx::query_scalar("select position from es.log_head")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        if now == before && now.iter().all(|place| *place == head) {
             return;
         }
         before = now;

@@ -320,7 +320,7 @@ async fn who_follows_the_owner_notices_what_is_parked() {
         .grant(COLLECTIONS[0], Grantee::Member(MEMBERSHIP), Rights::MANAGE)
         .await;
     company.world.caught_up("sync").await;
-    assert!(company.live.is_owner());
+    until("it is the owner", async || company.live.is_owner()).await;
     let follower = Arc::new(Live::gathering(Duration::ZERO));
     let projector = Arc::new(SyncProjector::new(Arc::clone(&follower)));
     let feed = company.world.subscription();

@@ -45,7 +45,7 @@ fn node() -> RedisServer {
         "--cluster-port",
         &bus,
         "--cluster-node-timeout",
-        "2000",
+        "10000",
         "--cluster-config-file",
         "nodes.conf",
     ])

@@ -5,13 +5,21 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
-/// A port nobody listens on at the moment.
+/// A port nobody listens on at the moment, none twice, and none of those that outgoing connections take.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 8_000 + (std::process::id() % 5_000) as u16;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A running `redis-server`; killed when dropped.
@@ -154,20 +162,20 @@ pub fn cli(port: u16, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Waits until `condition` holds; fails the test after 30 s.
+/// Waits until `condition` holds; fails the test after 120 s.
 pub fn await_true(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited too long for {what}");
+        assert!(start.elapsed() < Duration::from_secs(120), "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Waits until `condition` holds; fails the test after 30 s.
+/// Waits until `condition` holds; fails the test after 120 s.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let start = Instant::now();
     while !condition().await {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited too long for {what}");
+        assert!(start.elapsed() < Duration::from_secs(120), "waited too long for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -20,9 +20,9 @@ fn user(n: u128) -> UserId {
 }
 
 async fn heard(subscription: &mut Subscription) -> Option<Heard> {
-    timeout(Duration::from_secs(5), subscription.next())
+    timeout(Duration::from_secs(30), subscription.next())
         .await
-        .expect("a message within 5 s")
+        .expect("a message within 30 s")
 }
 
 fn message(text: &'static str) -> Heard {
@@ -42,7 +42,7 @@ pub async fn a_limit_holds_over_all_processes_together(a: Process, b: Process) {
     for process in [&a, &b] {
         let verdict = process.hit(&key, rule).await;
         assert!(!verdict.allowed);
-        assert!(verdict.retry_after <= MINUTE / 5 && verdict.retry_after > MINUTE / 5 - Duration::from_secs(5));
+        assert!(verdict.retry_after <= MINUTE / 5 && verdict.retry_after > MINUTE / 5 - Duration::from_secs(10));
     }
 }
 
@@ -187,9 +187,9 @@ pub async fn a_cached_value_is_there_until_its_time_is_over(a: Process, b: Proce
     assert_eq!(Cache::get(&*a, "k").await, None);
     Cache::set(&*a, "k", Bytes::from_static(&[0, 1, 255]), MINUTE).await;
     assert_eq!(Cache::get(&*b, "k").await, Some(Bytes::from_static(&[0, 1, 255])));
-    Cache::set(&*b, "k", Bytes::from_static(b"new"), Duration::from_secs(2)).await;
+    Cache::set(&*b, "k", Bytes::from_static(b"new"), Duration::from_secs(4)).await;
     assert_eq!(Cache::get(&*a, "k").await, Some(Bytes::from_static(b"new")));
-    sleep(Duration::from_millis(2_100)).await;
+    sleep(Duration::from_millis(4_100)).await;
     assert_eq!(Cache::get(&*a, "k").await, None);
 }
 

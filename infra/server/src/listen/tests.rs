@@ -8,6 +8,10 @@ use axum::routing::get;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+/// Somebody asks for what is slow.
+static ENTERED: Notify = Notify::const_new();
 
 fn router() -> Router {
     Router::new()
@@ -18,6 +22,7 @@ fn router() -> Router {
         .route(
             "/slow",
             get(async || {
+                ENTERED.notify_one();
                 tokio::time::sleep(Duration::from_millis(400)).await;
                 "done"
             }),
@@ -90,9 +95,9 @@ async fn a_request_in_flight_is_finished_and_idle_connections_are_closed() {
     answer(&mut idle).await;
     let mut busy = TcpStream::connect(address).await.unwrap();
     send(&mut busy, "/slow").await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    ENTERED.notified().await;
 
-    let left = tokio::spawn(async move { listeners.finish(Duration::from_secs(5)).await });
+    let left = tokio::spawn(async move { listeners.finish(Duration::from_secs(30)).await });
     assert_eq!(
         idle.read(&mut [0; 16]).await.unwrap(),
         0,

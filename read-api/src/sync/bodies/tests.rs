@@ -191,7 +191,7 @@ async fn a_client_that_does_not_read_loses_its_body_and_gives_its_leave_back() {
 #[tokio::test]
 async fn one_body_more_than_may_flow_waits_and_is_refused_when_that_takes_too_long() {
     let bodies = Arc::new(Bodies {
-        wait: Duration::from_millis(500),
+        wait: Duration::from_secs(3),
         ..Bodies::new(1 << 20, 30)
     });
     let source = Lines::new(3_000);
@@ -199,7 +199,7 @@ async fn one_body_more_than_may_flow_waits_and_is_refused_when_that_takes_too_lo
     for person in 0..FLOWING as u128 {
         flowing.push(get(&bodies, &source, person).await.unwrap());
     }
-    let refused = tokio::time::timeout(Duration::from_secs(5), get(&bodies, &source, 99)).await;
+    let refused = tokio::time::timeout(Duration::from_secs(30), get(&bodies, &source, 99)).await;
     assert_eq!(refused.unwrap().err(), Some(Problem::unavailable()));
     let small = get(&bodies, &Lines::new(100), 98).await;
     assert!(small.is_ok_and(|found| is_whole(&found)), "small ones need no leave");

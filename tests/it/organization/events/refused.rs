@@ -92,7 +92,7 @@ async fn what_an_organization_refuses_its_members_is_noted_wherever_the_request_
     }
 
     let mut told = refusals(server, &organization).await;
-    for _ in 0..50 {
+    for _ in 0..600 {
         if told.len() >= 11 {
             break;
         }
