@@ -27,6 +27,8 @@ pub enum Refusal {
     ClientVersion,
     /// The device must be verified first.
     NewDevice,
+    /// They were signed in, and gave a wrong secret where it was asked for again.
+    Verification,
 }
 
 /// How somebody signed in.

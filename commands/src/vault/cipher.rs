@@ -53,6 +53,9 @@ pub enum CipherError {
     /// What is shared stays shared.
     #[error("The item cannot be assigned to a default collection when only assigned to non-default collections.")]
     AmongOnesOwn,
+    /// Who may not see passwords sent it in a form in which what they may not see cannot be kept as it is.
+    #[error("You may not see all of this item, so it cannot be saved with another kind of encryption.")]
+    HiddenKey,
     /// It is not archived.
     #[error("Cipher was not unarchived. Ensure the provided ID is correct and you have permission to archive it.")]
     NotUnarchivable,
@@ -67,6 +70,7 @@ impl Fault for CipherError {
             Self::OutOfDate
             | Self::NoCollection
             | Self::AmongOnesOwn
+            | Self::HiddenKey
             | Self::KindChanged
             | Self::InvalidFolder
             | Self::NotArchivable

@@ -1,5 +1,7 @@
 //! Items of a vault. What is in them is sealed by clients: here it is one opaque JSON text.
 
+mod hidden;
+
 use crate::{
     event::{Aggregate, Counts, DomainEvent},
     id::{CipherId, CollectionId, FolderId, OrganizationId, SubjectId, UserId},
@@ -65,7 +67,8 @@ impl<'de> Deserialize<'de> for CipherKind {
 
 /// What is in an item, as clients will receive it: one JSON object with the keys `type`, `data`, `name`, `notes`, the
 /// eight typed objects, `fields`, `passwordHistory`, `reprompt`, `key`, in that order. Checked for form by whoever makes
-/// it (`write-api`), and from then on never parsed, rewritten or logged.
+/// it (`write-api`), and from then on never logged, and parsed only where somebody changes it who may not see all of it
+/// ([`Content::keeping_hidden`]).
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Content(Arc<RawValue>);
@@ -306,7 +309,7 @@ impl Cipher {
 
 impl Aggregate for Cipher {
     const CATEGORY: &'static str = "cipher";
-    const FOLD: &'static str = "e89d8b6603c013b8";
+    const FOLD: &'static str = "5abd1a4a6719680d";
     type Id = CipherId;
     type Event = CipherEvent;
 
@@ -374,9 +377,10 @@ impl Aggregate for Cipher {
                         archived: None,
                         ..cipher.revised(*at)
                     },
-                    CollectionsChanged { collections, at } => LiveCipher {
+                    // what is in it stays: who edits it next knows the latest of that
+                    CollectionsChanged { collections, .. } => LiveCipher {
                         collections: collections.clone(),
-                        ..cipher.revised(*at)
+                        ..cipher
                     },
                     Filed { folder, favorite, .. } => LiveCipher {
                         folder: *folder,

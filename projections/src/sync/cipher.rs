@@ -224,11 +224,12 @@ pub(super) fn evolve(row: Option<CipherRow>, id: CipherId, event: &CipherEvent) 
             revised: *at,
             ..row
         },
-        E::CollectionsChanged { collections, at } => CipherRow {
-            collections: collections.as_slice().into(),
-            revised: *at,
-            ..row
-        },
+        E::CollectionsChanged { collections, .. } => {
+            return Some(CipherRow {
+                collections: collections.as_slice().into(),
+                ..row
+            });
+        }
         E::Filed { folder, favorite, .. } => {
             return Some(CipherRow {
                 folder: *folder,

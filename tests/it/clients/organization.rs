@@ -118,6 +118,31 @@ async fn an_item_goes_to_another_collection_and_hidden_passwords_are_not_changed
     other.refused(&["edit", "item", &item, &encoded(&seen)]).await;
     assert_eq!(cli.ok(&["get", "password", &item]).await["data"], "hunter2");
 
+    // once it has a key of its own, he changes what he sees of it and nothing else
+    let mut whole = cli.ok(&["get", "item", &item]).await;
+    whole["notes"] = json!("with a key now");
+    cli.ok(&["edit", "item", &item, &encoded(&whole)]).await;
+    assert!(anns.details(&item).await["key"].is_string());
+    other.ok(&["sync"]).await;
+    let mut seen = other.ok(&["get", "item", &item]).await;
+    seen["name"] = json!("Named by who does not see all");
+    seen["login"]["password"] = json!("changed by who does not see it");
+    seen["login"]["totp"] = json!("JBSWY3DPEHPK3PXP");
+    seen["fields"] = json!([{"name": "hidden", "value": "put in", "type": 1}]);
+    other.ok(&["edit", "item", &item, &encoded(&seen)]).await;
+    cli.ok(&["sync"]).await;
+    let changed = cli.ok(&["get", "item", &item]).await;
+    assert_eq!(
+        (
+            &changed["name"],
+            &changed["login"]["password"],
+            &changed["login"]["totp"]
+        ),
+        (&json!("Named by who does not see all"), &json!("hunter2"), &Value::Null),
+        "{changed}"
+    );
+    assert!(!changed.to_string().contains("put in"), "{changed}");
+
     // and back: it is gone for him at once
     let back = encoded(&json!([first]));
     cli.ok(&["edit", "item-collections", &item, &back, at[0], at[1]]).await;

@@ -57,7 +57,7 @@ impl BulkRequest {
 }
 
 /// The most items one request may name: as many as an import may bring.
-const MAX: usize = 40_000;
+pub(super) const MAX: usize = 40_000;
 
 /// Many items.
 struct Many {

@@ -110,12 +110,16 @@ pub(super) async fn change(app: &WriteApi, caller: &Caller, shared: Shared, wish
         _ => vec![],
     };
     let gone = matches!(wish, Wish::Delete);
+    let shape = match wish {
+        Wish::Restore => Shape::Full,
+        _ => Shape::Details,
+    };
     let by = standing(app, caller, shared, &more).await?;
     carry_out(app, caller, shared, Side::Member(by), wish).await?;
     if gone {
         return Ok(json_response(vec![]));
     }
-    app.read.cipher_answer(caller.id, shared.1, Shape::Details).await
+    app.read.cipher_answer(caller.id, shared.1, shape).await
 }
 
 async fn carry_out(

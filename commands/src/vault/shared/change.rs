@@ -149,8 +149,7 @@ fn decide(
         return Err(CipherError::NotFound);
     }
     let allowed = match wish {
-        // who may not see a password cannot seal it again: it would be lost
-        Wish::Update { .. } => rights.edit && rights.view_password,
+        Wish::Update { .. } => rights.edit,
         Wish::Trash | Wish::Restore | Wish::Delete => rights.delete,
         Wish::Collections(_) | Wish::Into(_) | Wish::OutOf(_) => rights.edit && rights.view_password,
     };
@@ -165,8 +164,13 @@ fn decide(
             if known.is_some_and(|known| !known.is_latest(&cipher, at)) {
                 return Err(CipherError::OutOfDate);
             }
+            // who may not see a password does not change it either
+            let content = match rights.view_password {
+                true => Some(new.content.clone()),
+                false => new.content.keeping_hidden(&cipher.content),
+            };
             CipherEvent::Updated {
-                content: new.content.clone(),
+                content: content.ok_or(CipherError::HiddenKey)?,
                 folder: None,
                 favorite: false,
                 archived: None,

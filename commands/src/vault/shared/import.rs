@@ -78,14 +78,14 @@ impl ImportShared {
                 continue;
             }
             if !(by.may_import_export() || by.may_create_collections()) {
-                return refuse(CipherError::NotFound);
+                return refuse(CipherError::Forbidden);
             }
             ids.push(self.create(unit, wanted));
         }
         Ok(ids)
     }
 
-    /// A new one, managed by who imports, unless they stand above all of them anyway.
+    /// A new one, managed by who imports: nobody imports what they do not see in their own vault.
     fn create(&self, unit: &mut Unit<'_>, wanted: &ImportedCollection) -> CollectionId {
         let organization = self.by.organization;
         let loaded = unit.fresh::<Collection>(unit.new_id().into());
@@ -98,19 +98,16 @@ impl ImportShared {
             at,
         };
         unit.append(loaded, vec![created]);
-        let above = self.by.role.is_admin() && self.by.settings.allow_admin_access_to_all_collection_items;
-        if !above && !self.by.role.permissions().edit_any_collection {
-            let to = Grantee::Member(self.by.membership);
-            let grant = unit.fresh::<Grant>(GrantId::of(collection, to.id()));
-            let granted = GrantEvent::Granted {
-                organization,
-                collection,
-                to,
-                rights: Rights::MANAGE,
-                at,
-            };
-            unit.append(grant, vec![granted]);
-        }
+        let to = Grantee::Member(self.by.membership);
+        let grant = unit.fresh::<Grant>(GrantId::of(collection, to.id()));
+        let granted = GrantEvent::Granted {
+            organization,
+            collection,
+            to,
+            rights: Rights::MANAGE,
+            at,
+        };
+        unit.append(grant, vec![granted]);
         collection
     }
 }
@@ -121,7 +118,7 @@ impl Transaction for ImportShared {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Stop> {
         if self.collections.is_empty() && !self.by.may_import_export() {
-            return refuse(CipherError::NotFound);
+            return refuse(CipherError::Forbidden);
         }
         check_there(unit, self.by.organization).await?;
         let collections = self.collections(unit).await?;

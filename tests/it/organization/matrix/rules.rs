@@ -71,7 +71,7 @@ pub type Rule = (&'static str, fn(&Case) -> bool);
 pub const ABOUT_ITEMS: &[Rule] = &[
     ("item: read", |c| c.reads()),
     ("item: details", |c| c.reads()),
-    ("item: change", |c| c.edits() && c.sees_passwords()),
+    ("item: change", |c| c.edits()),
     ("item: file", |c| c.reads()),
     ("item: archive and fetch back", |c| c.reads()),
     ("item: trash", |c| c.deletes()),
@@ -96,9 +96,7 @@ pub const ABOUT_ITEMS: &[Rule] = &[
     }),
     ("task: complete", |c| c.edits()),
     ("admin item: read", |c| c.above() || (c.admin() && c.reads())),
-    ("admin item: change", |c| {
-        c.above() || (c.admin() && c.edits() && c.sees_passwords())
-    }),
+    ("admin item: change", |c| c.above() || (c.admin() && c.edits())),
     ("admin item: trash", |c| c.above() || (c.admin() && c.deletes())),
     ("admin item: restore", |c| c.above() || (c.admin() && c.deletes())),
     ("admin item: delete", |c| c.above() || (c.admin() && c.deletes())),

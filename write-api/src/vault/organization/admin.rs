@@ -1,7 +1,10 @@
 //! Items of organizations, from where all of them are looked after.
 
-use super::{CollectionsRequest, MAX, Shared, bounded, carry_out, same_organization, standing};
-use crate::{WriteApi, vault::cipher::request::CipherRequest};
+use super::{CollectionsRequest, Shared, bounded, carry_out, same_organization, standing};
+use crate::{
+    WriteApi,
+    vault::{bulk, cipher::request::CipherRequest},
+};
 use axum::{extract::State, response::Response};
 use commands::{
     ports::About,
@@ -158,8 +161,11 @@ struct BulkRequest {
 /// The same wish for many items: what one would refuse is refused before any is touched.
 async fn many(app: &WriteApi, caller: &Caller, request: BulkRequest, wish: Wish) -> Answer<Vec<CipherId>> {
     let organization = request.organization_id.ok_or_else(Problem::not_found)?;
-    if request.ids.is_empty() || request.ids.len() > MAX {
-        return Err(Problem::bad_request("No items provided, or too many."));
+    if request.ids.is_empty() {
+        return Err(Problem::bad_request("No items were provided."));
+    }
+    if request.ids.len() > bulk::MAX {
+        return Err(Problem::bad_request("Too many items were provided."));
     }
     let found = app.read.shared_among(caller.id, &request.ids).await?;
     let all = request
