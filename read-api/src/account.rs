@@ -3,7 +3,7 @@
 pub mod domains;
 pub mod wire;
 
-use crate::{ReadApi, organization::wire::profile_organizations, unavailable};
+use crate::{ReadApi, unavailable};
 use axum::{Json, extract::State};
 use domain::id::UserId;
 use projections::sync::{account::AccountView, read};
@@ -39,11 +39,7 @@ impl ReadApi {
     pub async fn profile(&self, user: UserId) -> Answer<Value> {
         let account = self.account(user).await?;
         let memberships = self.memberships_of(user).await?;
-        Ok(wire::profile(
-            user,
-            &account,
-            profile_organizations(&memberships, &account.email),
-        ))
+        Ok(wire::profile(user, &account, &memberships))
     }
 
     /// The account of anybody.

@@ -62,6 +62,11 @@ impl MembershipRow {
         self.view.stage == Stage::Confirmed && self.view.revoked.is_none()
     }
 
+    /// Whether it is accepted, and waits for being confirmed.
+    pub fn is_accepted(&self) -> bool {
+        self.view.stage == Stage::Accepted && self.view.revoked.is_none()
+    }
+
     /// The number clients know its state by (`OrganizationUserStatusType`).
     pub fn status(&self) -> i16 {
         match (self.view.revoked, self.view.stage) {

@@ -67,7 +67,7 @@ impl Projector for SyncProjector {
     }
 
     fn version(&self) -> i32 {
-        5
+        6
     }
 
     fn tables(&self) -> &'static [(&'static str, &'static str)] {

@@ -19,6 +19,10 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row, Transac
 use std::sync::LazyLock;
 use uuid::Uuid;
 
+/// A membership that somebody's vault shows something of: of the organization all they are given, or, before they are confirmed, that
+/// they are on their way there, and its policies.
+const MINE: &str = r#"(m.active or m.view::jsonb @> '{"stage":"accepted","revoked":null}')"#;
+
 /// A question for whole rows of a table.
 pub(super) fn select<T: Table>(which: &str) -> AssertSqlSafe<String> {
     let (names, table) = (T::SHAPE.names(), T::SHAPE.name);
@@ -30,7 +34,7 @@ pub(super) fn select<T: Table>(which: &str) -> AssertSqlSafe<String> {
 /// # Errors
 /// Whatever the database says; so for all functions here.
 pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserParts>, sqlx::Error> {
-    let rows = sqlx::query(
+    let question = format!(
         "select a.stamp, r.position, r.at, m.organization_id, o.position, o.at, exists (
              select from projection.parked p join projection.generation g using (projector, generation)
              where p.projector = 'sync' and g.state = 'live'
@@ -38,12 +42,13 @@ pub async fn user_state(pool: &PgPool, user: UserId) -> Result<Option<UserParts>
                  or (p.category = 'membership' and p.stream_id = m.membership_id)))
          from read.account a join read.revision r on r.owner_id = a.user_id
          left join (read.membership m join read.revision o on o.owner_id = m.organization_id)
-           on m.user_id = a.user_id and m.active
+           on m.user_id = a.user_id and {MINE}
          where a.user_id = $1",
-    )
-    .bind(user.0)
-    .fetch_all(pool)
-    .await?;
+    );
+    let rows = sqlx::query(AssertSqlSafe(question))
+        .bind(user.0)
+        .fetch_all(pool)
+        .await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let revision = |row: &PgRow, position: usize, at: usize| -> Result<Revision, sqlx::Error> {
         Ok(Revision {
@@ -233,14 +238,15 @@ pub async fn snapshot(pool: &PgPool) -> Result<Snapshot, sqlx::Error> {
 
 /// Where what a person syncs is, in the snapshot of `connection`: see [`UserParts::whole`].
 pub async fn revision_of(connection: &mut PgConnection, user: UserId) -> Result<Option<Revision>, sqlx::Error> {
-    let row = sqlx::query(
+    let question = format!(
         "select max(position), max(at) from read.revision where owner_id = $1
-         or owner_id in (select organization_id from read.membership where user_id = $1 and active)
+         or owner_id in (select m.organization_id from read.membership m where m.user_id = $1 and {MINE})
          having bool_or(owner_id = $1)",
-    )
-    .bind(user.0)
-    .fetch_optional(connection)
-    .await?;
+    );
+    let row = sqlx::query(AssertSqlSafe(question))
+        .bind(user.0)
+        .fetch_optional(connection)
+        .await?;
     row.map(|row| {
         let position = Position(row.try_get::<i64, _>(0)? as u64);
         Ok(Revision {

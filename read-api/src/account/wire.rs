@@ -1,12 +1,16 @@
 //! Accounts as clients read them. Shapes: `models.json`.
 
-use crate::organization::Membership;
+use crate::organization::{
+    Membership,
+    wire::{profile_organizations, profile_organizations_new},
+};
 use domain::{account::signing::Signing, crypto::Kdf, id::UserId};
 use projections::sync::account::AccountView;
 use serde_json::{Map, Value, json};
 
-/// `ProfileResponseModel`. `organizations` are those the person is confirmed in, as clients read them.
-pub fn profile(id: UserId, account: &AccountView, organizations: Vec<Value>) -> Value {
+/// `ProfileResponseModel`, with the organizations the person is confirmed in, and for newer clients those that they are on their way to.
+pub fn profile(id: UserId, account: &AccountView, memberships: &[Membership]) -> Value {
+    let organizations = profile_organizations(memberships, &account.email);
     let shares = !organizations.is_empty();
     json!({
         "object": "profile",
@@ -27,7 +31,7 @@ pub fn profile(id: UserId, account: &AccountView, organizations: Vec<Value>) -> 
         "avatarColor": account.avatar_color,
         "creationDate": account.created.iso(),
         "verifyDevices": account.verify_devices,
-        "organizationsNew": organizations.clone(),
+        "organizationsNew": profile_organizations_new(memberships, &account.email),
         "organizations": organizations,
         "providers": [],
         "providerOrganizations": [],

@@ -8,7 +8,6 @@ use super::{
 use crate::{
     ReadApi,
     account::{domains, wire},
-    organization::wire::profile_organizations,
     unavailable,
     vault::{
         cipher::{Shape, render},
@@ -86,14 +85,7 @@ impl Source for ReadApi {
                     .ok_or_else(Problem::unauthorized)?;
                 let out = pour.out(0).await?;
                 out.extend_from_slice(br#"{"object":"sync","profile":"#);
-                json(
-                    out,
-                    &wire::profile(
-                        user,
-                        &account,
-                        profile_organizations(&shared.memberships, &account.email),
-                    ),
-                );
+                json(out, &wire::profile(user, &account, &shared.memberships));
                 put_folders(pour, &folders).await?;
                 shared.put(pour).await?;
                 put_rest(pour.out(0).await?, &account, without_domains);

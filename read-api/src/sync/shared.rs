@@ -32,6 +32,7 @@ pub(super) struct Shared {
     collections: Vec<(CollectionId, CollectionRow)>,
     former: Former,
     rights: HashMap<CollectionId, Rights>,
+    /// Of organizations the person is confirmed in, or waits to be.
     policies: Vec<(Uuid, PolicyRow)>,
     filings: HashMap<CipherId, FilingRow>,
 }
@@ -49,6 +50,13 @@ impl Shared {
             policies: Vec::new(),
             filings: HashMap::new(),
         };
+        let shown = all.memberships.iter().map(|(_, membership, _)| membership);
+        let shown = shown.filter(|membership| membership.is_active() || membership.is_accepted());
+        let organizations: Vec<_> = shown.map(|membership| membership.organization).collect();
+        if organizations.is_empty() {
+            return Ok(all);
+        }
+        all.policies = shared::policies_of(&mut **snapshot, &organizations).await?;
         let active: Vec<_> = all.memberships.iter().filter(|(_, m, _)| m.is_active()).collect();
         if active.is_empty() {
             return Ok(all);
@@ -75,8 +83,6 @@ impl Shared {
             };
             all.standings.insert(organization, standing);
         }
-        let organizations: Vec<_> = all.standings.keys().copied().collect();
-        all.policies = shared::policies_of(&mut **snapshot, &organizations).await?;
         let filings = shared::filings_of(&mut **snapshot, user).await?;
         all.filings = filings.into_iter().map(|row| (row.cipher, row)).collect();
         Ok(all)
@@ -97,6 +103,8 @@ impl Shared {
             let policies: Vec<_> = self
                 .policies
                 .iter()
+                // newer clients are told those of organizations they are on their way to as well
+                .filter(|(_, row)| member == "policiesNew" || self.standings.contains_key(&row.organization))
                 .map(|(id, row)| wire::policy(PolicyId(*id), row))
                 .collect();
             let out = pour.out(AROUND * policies.len() + AROUND).await?;
