@@ -66,6 +66,7 @@ impl ReadApi {
     /// # Errors
     /// 404 if they are not confirmed there, 503 if it cannot be told.
     pub async fn standing(&self, caller: &Caller, organization: OrganizationId, about: About<'_>) -> Answer<Standing> {
+        caller.asking.of(organization);
         let found = self.stands(caller.id, organization, about).await?;
         found.ok_or_else(Problem::not_found)
     }

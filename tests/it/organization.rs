@@ -21,6 +21,7 @@ mod recovery;
 mod scale;
 mod standing;
 mod stranger;
+mod taken_up;
 mod task;
 
 use serde_json::{Value, json};

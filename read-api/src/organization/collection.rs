@@ -174,6 +174,29 @@ async fn details(
     )))
 }
 
+impl ReadApi {
+    /// `CollectionAccessDetailsResponseModel` of a collection that the caller just made or changed, whatever they may see of it: clients
+    /// take it up if it says `assigned`, and drop it otherwise.
+    ///
+    /// # Errors
+    /// 404 if it is gone, 503 if the database cannot be asked.
+    pub async fn changed_collection(
+        &self,
+        caller: &Caller,
+        organization: OrganizationId,
+        id: CollectionId,
+    ) -> Answer<Value> {
+        let standing = self.standing(caller, organization, About::Collections(&[id])).await?;
+        let pool = self.fresh(caller.id).await?;
+        let mut rows = shared::collections(pool, &[id]).await.map_err(unavailable)?;
+        let former = Former::of(shared::former_owners(pool, &rows).await.map_err(unavailable)?);
+        let (_, row) = rows.pop().ok_or_else(Problem::not_found)?;
+        let grants = shared::grants_in(pool, id).await.map_err(unavailable)?;
+        let grants: Vec<_> = grants.iter().collect();
+        Ok(access_details(&standing, (id, &row), &grants, &former))
+    }
+}
+
 /// `GET /organizations/{id}/collections/{collection}/users`: who has rights of their own.
 async fn users(
     caller: Caller,

@@ -240,10 +240,13 @@ pub async fn looked_after(api: &ReadApi, caller: &Caller, id: CipherId) -> Answe
     }
 }
 
-/// `GET /ciphers/{id}/admin`.
+/// `GET /ciphers/{id}/admin`, with its collections: what clients fill their form with.
 async fn one(caller: Caller, State(api): State<ReadApi>, id: PathId<CipherId>) -> Answer<Response> {
     let (row, ..) = looked_after(&api, &caller, id.0).await?;
-    Ok(mini(&row))
+    let line = row.line();
+    let mut out = Vec::with_capacity(row.content.len() + 512);
+    put_mini_details(&mut out, line.frame, line.content, &row.collections);
+    Ok(json_response(out))
 }
 
 impl ReadApi {

@@ -120,7 +120,11 @@ async fn list(
         return Err(Problem::forbidden());
     }
     let pool = api.fresh(caller.id).await?;
-    let rows = shared::members_of(pool, id.0).await.map_err(unavailable)?;
+    let mut rows = shared::members_of(pool, id.0).await.map_err(unavailable)?;
+    if !standing.may_manage_users() && !standing.may_manage_groups() {
+        // who recovers accounts looks after those that can be recovered
+        rows.retain(|(_, row)| recoverable(row).is_some());
+    }
     let users: Vec<UserId> = rows.iter().filter_map(|(_, row)| row.user).collect();
     let accounts = api.accounts(caller.id, &users).await?;
     let mut collections: HashMap<MembershipId, Vec<Value>> = HashMap::new();
@@ -244,7 +248,8 @@ async fn recovery(
     if !recovers(&api, &caller, ids.0).await? {
         return Err(Problem::not_found());
     }
-    let user = recoverable(&row).ok_or_else(Problem::not_found)?;
+    // who is not enrolled has no key there to recover with: clients see that
+    let user = row.user.filter(|_| row.is_active()).ok_or_else(Problem::not_found)?;
     let account = api.account_of(user).await?.ok_or_else(Problem::not_found)?;
     let organization = api.organization(caller.id, ids.0).await?;
     Ok(Json(render_recovery((ids.1, &row), &account, &organization)))

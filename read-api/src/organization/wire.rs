@@ -72,9 +72,18 @@ fn settings(view: &OrganizationView) -> Map<String, Value> {
 
 /// `ProfileOrganizationResponseModel`, of those that the owner of this address is confirmed in.
 pub fn profile_organizations(memberships: &[Membership], email: &str) -> Vec<Value> {
+    organizations_where(memberships, email, MembershipRow::is_active)
+}
+
+/// The same, and of those that wait for being confirmed.
+pub fn profile_organizations_new(memberships: &[Membership], email: &str) -> Vec<Value> {
+    organizations_where(memberships, email, |row| row.is_active() || row.is_accepted())
+}
+
+fn organizations_where(memberships: &[Membership], email: &str, wanted: impl Fn(&MembershipRow) -> bool) -> Vec<Value> {
     memberships
         .iter()
-        .filter(|(_, membership, _)| membership.is_active())
+        .filter(|(_, membership, _)| wanted(membership))
         .map(|(id, membership, view)| profile_organization(*id, membership, view, email))
         .collect()
 }
@@ -190,7 +199,7 @@ pub fn plan(kind: u8) -> Value {
         "hasResetPassword": true,
         "usersGetPremium": true,
         "hasMyItems": true,
-        "hasInviteLinks": false,
+        "hasInviteLinks": true,
         "upgradeSortOrder": 4,
         "displaySortOrder": 4,
         "legacyYear": null,

@@ -70,7 +70,7 @@ impl Client {
     pub async fn make_collection(&self, organization: &Organization, name: &str, users: &[Value]) -> String {
         let body = json!({"name": organization.key.seal(name), "groups": [], "users": users});
         let made = self.post(&organization.path("collections"), &body).await.ok();
-        crate::shape::assert_shape("CollectionResponseModel", &made);
+        crate::shape::assert_shape("CollectionAccessDetailsResponseModel", &made);
         id(&made)
     }
 

@@ -16,10 +16,7 @@ use domain::{
     organization::grant::{Grantee, Rights},
 };
 use projections::sync::shared;
-use read_api::{
-    organization::wire::{self, Former},
-    unavailable,
-};
+use read_api::unavailable;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -50,15 +47,6 @@ struct CollectionRequest {
     users: Option<Vec<Selection>>,
 }
 
-/// The collection as the caller now sees it.
-async fn shown(app: &WriteApi, caller: &Caller, id: CollectionId) -> Answer<Json<Value>> {
-    let pool = app.read.fresh(caller.id).await?;
-    let mut found = shared::collections(pool, &[id]).await.map_err(unavailable)?;
-    let former = Former::of(shared::former_owners(pool, &found).await.map_err(unavailable)?);
-    let (id, row) = found.pop().ok_or_else(Problem::not_found)?;
-    Ok(Json(wire::collection(id, &row, &former)))
-}
-
 /// `POST /organizations/{id}/collections`.
 async fn create(
     caller: Caller,
@@ -87,7 +75,7 @@ async fn create(
         grants,
     };
     app.change_in(&caller, id.0, &command).await?;
-    shown(&app, &caller, collection).await
+    app.read.changed_collection(&caller, id.0, collection).await.map(Json)
 }
 
 /// Who has rights in a collection by the read models.
@@ -129,7 +117,7 @@ async fn update(
         grants,
     };
     app.change_in(&caller, ids.0, &command).await?;
-    shown(&app, &caller, ids.1).await
+    app.read.changed_collection(&caller, ids.0, ids.1).await.map(Json)
 }
 
 /// `DELETE /organizations/{id}/collections/{collection}`, and `POST …/delete` for older clients.
