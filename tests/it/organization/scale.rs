@@ -90,7 +90,7 @@ async fn costs(pool: &PgPool, owner: &Client, organization: &Organization, turn:
                 owner.post(&organization.path("users/invite"), &body).await.ok_empty();
             }
             _ => {
-                let body: Value = json!({"enabled": true, "data": {"minLength": 10 + turn}});
+                let body: Value = json!({"enabled": true, "data": {"minLength": 12 + turn}});
                 drop(owner.put(&organization.path("policies/1"), &body).await.ok());
             }
         }

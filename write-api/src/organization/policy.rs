@@ -47,14 +47,64 @@ struct Metadata {
     default_user_collection_name: Option<String>,
 }
 
-/// What a policy asks for, within bounds.
-pub(crate) fn checked_data(data: Option<Value>) -> Answer<Option<Value>> {
+/// What clients read of the data of a policy. What else there is goes on to them as it is.
+#[derive(Debug, Clone, Copy)]
+enum Asks {
+    /// A whole number, at least and at most.
+    Number(i64, i64),
+    /// Yes or no.
+    Truth,
+}
+
+/// Names, and what may stand there beside null: clients that know types strictly cannot read a vault with anything else in it.
+fn asks(kind: u8) -> &'static [(&'static str, Asks)] {
+    use Asks::{Number, Truth};
+    match kind {
+        1 => &[
+            ("minComplexity", Number(0, 4)),
+            ("minLength", Number(12, 128)),
+            ("requireLower", Truth),
+            ("requireUpper", Truth),
+            ("requireNumbers", Truth),
+            ("requireSpecial", Truth),
+            ("enforceOnLogin", Truth),
+        ],
+        7 => &[("disableHideEmail", Truth)],
+        8 => &[("autoEnrollEnabled", Truth)],
+        _ => &[],
+    }
+}
+
+fn check_asked(kind: u8, data: &Value) -> Answer<()> {
+    for (name, asked) in asks(kind) {
+        let Some(value) = data.get(name).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        let wrong = match asked {
+            Asks::Number(least, most) => {
+                let fits = value.as_i64().is_some_and(|number| (*least..=*most).contains(&number));
+                (!fits).then(|| format!("{name} must be a whole number between {least} and {most}."))
+            }
+            Asks::Truth => (!value.is_boolean()).then(|| format!("{name} must be true or false.")),
+        };
+        if let Some(wrong) = wrong {
+            return Err(Problem::field("Data", wrong));
+        }
+    }
+    Ok(())
+}
+
+/// What a policy asks for, within bounds, and of the types that clients know.
+pub(crate) fn checked_data(kind: u8, data: Option<Value>) -> Answer<Option<Value>> {
     let data = data.filter(|data| !data.is_null());
     if data
         .as_ref()
         .is_some_and(|data| !data.is_object() || data.to_string().len() > MAX_DATA)
     {
         return Err(Problem::field("Data", "Data is not an object, or too large."));
+    }
+    if let Some(data) = &data {
+        check_asked(kind, data)?;
     }
     Ok(data)
 }
@@ -80,7 +130,7 @@ async fn set(
     let Some(enabled) = enabled else {
         return Err(Problem::field("Enabled", "The Enabled field is required."));
     };
-    let data = checked_data(data)?;
+    let data = checked_data(ids.1, data)?;
     let lacking = match enabled {
         true => rules::lacking(&app, caller.id, ids.0, ids.1).await?,
         false => vec![],

@@ -79,7 +79,7 @@ async fn set(
         by: caller.standing(),
         kind: kind.0,
         enabled,
-        data: checked_data(request.data)?,
+        data: checked_data(kind.0, request.data)?,
     };
     let done = caller.change(&app, &command).await?;
     // who came in meanwhile was let in by what was so before
