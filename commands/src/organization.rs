@@ -54,6 +54,9 @@ pub enum OrganizationError {
     /// A policy forbids it.
     #[error("{0}")]
     Policy(&'static str),
+    /// Nobody gives, or acts on, a role above what is theirs to give.
+    #[error("{0}")]
+    AboveOneself(&'static str),
     /// Nobody acts on their own membership so.
     #[error("{0}")]
     Oneself(&'static str),
@@ -72,7 +75,12 @@ impl Fault for OrganizationError {
     fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::NotFound | Self::Forbidden | Self::Oneself(_) | Self::Policy(_) | Self::InvalidInvitation
+            Self::NotFound
+                | Self::Forbidden
+                | Self::Oneself(_)
+                | Self::AboveOneself(_)
+                | Self::Policy(_)
+                | Self::InvalidInvitation
         )
     }
 
@@ -90,6 +98,7 @@ impl Fault for OrganizationError {
             | Self::AlreadyMember
             | Self::Policy(_)
             | Self::Oneself(_)
+            | Self::AboveOneself(_)
             | Self::NoSuchReference(_)
             | Self::Invalid(_) => FaultKind::Invalid,
         }

@@ -1,5 +1,5 @@
-//! Gathers refused logins, so that somebody who tries passwords cannot flood the log: one event for each address, account
-//! and minute, with a count.
+//! Gathers refused logins, so that somebody who tries passwords cannot flood the log: one event for each address, kind of
+//! device, account and minute, with a count.
 
 use super::login::RecordRefusedLogin;
 use crate::{context::Context, execute::Executor};
@@ -12,10 +12,10 @@ use std::{
 
 /// How long refusals are gathered after one was written.
 const WINDOW_MILLIS: i64 = 60_000;
-/// How many (account, address, reason) are watched at a time. Beyond, each refusal is an event of its own.
+/// How many (account, address, kind of device, reason) are watched at a time. Beyond, each refusal is an event of its own.
 const MAX_WATCHED: usize = 10_000;
 
-type Key = (UserId, Option<IpAddr>, Refusal);
+type Key = (UserId, Option<IpAddr>, Option<u8>, Refusal);
 
 /// Refusals not written yet.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new((user, _, reason): Key, count: u32, at: Timestamp, context: Context) -> Self {
+    fn new((user, _, _, reason): Key, count: u32, at: Timestamp, context: Context) -> Self {
         Self {
             context,
             command: RecordRefusedLogin {
@@ -63,7 +63,7 @@ impl LoginRefusals {
 
     /// Takes note of a refusal: what to write now, if the minute since the last event of its kind is over.
     pub fn refused(&self, context: &Context, user: UserId, reason: Refusal, now: Timestamp) -> Option<Refused> {
-        let key = (user, context.ip, reason);
+        let key = (user, context.ip, context.device_type, reason);
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gathered) = watched.get_mut(&key) {
             let (count, first, context) = match gathered.since.take() {

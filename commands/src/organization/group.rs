@@ -33,7 +33,8 @@ pub struct Contents {
     pub members: BTreeSet<MembershipId>,
 }
 
-/// Makes the rights of a group what is wanted; each that changes must be `by`'s to give and take.
+/// Makes the rights of a group what is wanted; each that changes must be `by`'s to give and take, and raises nobody who is in the group
+/// and gives it.
 async fn set_rights(
     unit: &mut Unit<'_>,
     by: &Standing,
@@ -49,6 +50,12 @@ async fn set_rights(
         OrganizationError::NoSuchReference("One or more collections are invalid."),
     )?;
     let to = Grantee::Group(group);
+    // who looks after groups gives nothing to themselves by one they are in
+    let within = unit
+        .load::<GroupPlace>(GroupPlaceId::of(group, by.membership))
+        .await?
+        .state
+        .0;
     let all: BTreeSet<_> = present.collections.keys().chain(wanted.keys()).copied().collect();
     let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
     for (collection, grant) in all.into_iter().zip(unit.load_many::<Grant>(&ids).await?) {
@@ -58,6 +65,16 @@ async fn set_rights(
             None if !may => continue,
             wanted if grant.state.0 != wanted.copied() => must(may, OrganizationError::Forbidden)?,
             _ => {}
+        }
+        if let Some(rights) = wanted.get(&collection).filter(|rights| grant.state.0 != Some(**rights)) {
+            let raises = || match by.assigned(collection) {
+                None => true,
+                Some(present) => present.or(*rights) != present,
+            };
+            must(
+                !within || by.may_manage(collection) || !raises(),
+                OrganizationError::Oneself("You cannot add yourself to a collection."),
+            )?;
         }
         let at = unit.now_for(&grant);
         let event = match (grant.state.0, wanted.get(&collection)) {

@@ -66,7 +66,7 @@ fn check_appointment(by: &Standing, present: Option<Role>, wanted: Option<Role>)
     let owner = [present, wanted].contains(&Some(Role::Owner));
     must(
         allowed,
-        OrganizationError::Invalid(if owner {
+        OrganizationError::AboveOneself(if owner {
             "Only an Owner can configure another Owner's account."
         } else {
             "You do not have permission to give or change this role."

@@ -115,10 +115,13 @@ async fn an_item_is_not_moved_to_where_one_has_more() {
     bens.post("/api/ciphers/bulk-collections", &many)
         .await
         .refused(404, "permission");
-    // what they cannot see they would lose for everybody
+    // what they cannot see they do not lose for everybody
+    let password = anns.details(&item).await["login"]["password"].clone();
     let mut edit = item::request(&organization.key, Kind::Login, "edited");
     edit["organizationId"] = json!(organization.id);
-    bens.put(&path, &edit).await.refused(404, "permission");
+    bens.put(&path, &edit).await.ok();
+    assert_ne!(edit["login"]["password"], password);
+    assert_eq!(anns.details(&item).await["login"]["password"], password);
     let seen = anns.get(&format!("{path}/details")).await.ok();
     assert_eq!(seen["collectionIds"], json!([organization.collection]));
     // who else has rights is for those who look after a collection
@@ -311,4 +314,46 @@ async fn nobody_takes_from_themselves_what_holds_them_back() {
     assert_eq!(rights().await, (json!(true), json!(false)));
     anns.put(&path, &role(json!([]))).await.ok_empty();
     assert_eq!(rights().await, (json!(false), json!(true)));
+}
+
+/// Who looks after groups stands above collections by that no more than who looks after members.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_after_groups_gives_nothing_to_themselves_by_one_they_are_in() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("grouped-ann").await;
+    let organization = anns.found(&ann, "Grouped").await;
+    let (_, bens, ben) = join(server, &anns, &organization, "grouped-ben", 2, &[]).await;
+    let (_, _, cid) = join(server, &anns, &organization, "grouped-cid", 2, &[]).await;
+    let item = anns
+        .make_shared(&organization, "secret", &[&organization.collection])
+        .await;
+    let custom = json!({"type": 4, "permissions": {"manageGroups": true}, "collections": [], "groups": []});
+    anns.put(&organization.path(&format!("users/{ben}")), &custom)
+        .await
+        .ok_empty();
+    let group = |users: &[&str]| json!({"name": "g", "collections": [], "users": users});
+    let with = |users: &[&str]| {
+        let rights = Organization::selection(&organization.collection, [false, false, true]);
+        json!({"name": "g", "collections": [rights], "users": users})
+    };
+    let made = id(&anns
+        .post(&organization.path("groups"), &group(&[&ben, &cid]))
+        .await
+        .ok());
+    let path = organization.path(&format!("groups/{made}"));
+    bens.put(&path, &with(&[&ben, &cid])).await.refused(400, "yourself");
+    bens.get(&format!("/api/ciphers/{item}"))
+        .await
+        .refused(404, "not found");
+    // one they are not in is theirs to look after
+    let other = id(&anns.post(&organization.path("groups"), &group(&[&cid])).await.ok());
+    let other = organization.path(&format!("groups/{other}"));
+    bens.put(&other, &with(&[&cid])).await.ok();
+    bens.put(&other, &with(&[&cid, &ben])).await.refused(400, "yourself");
+    // and what an owner gave the group stays when somebody in it gives it another name
+    anns.put(&path, &with(&[&ben, &cid])).await.ok();
+    let mut renamed = with(&[&ben, &cid]);
+    renamed["name"] = json!("renamed");
+    bens.put(&path, &renamed).await.ok();
+    bens.get(&format!("/api/ciphers/{item}")).await.ok();
 }

@@ -142,3 +142,56 @@ async fn what_an_organization_refuses_its_members_is_noted_wherever_the_request_
     let named: Vec<_> = refusals(server, &organization).await;
     assert_eq!(named.iter().filter(|line| line["cipherId"] == item.as_str()).count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reaches_for_more_than_is_theirs_to_give_is_noted() {
+    let server = Server::shared().await;
+    let (ann, anns) = server.member("reach-ann").await;
+    let organization = anns.found(&ann, "Reaching").await;
+    let founder = id(&anns.membership(&organization, &ann.email).await);
+    let (_, admins, admin) = join(server, &anns, &organization, "reach-admin", 1, &[]).await;
+    let (_, cids, custom) = join(server, &anns, &organization, "reach-cid", 2, &[]).await;
+    let (_, _, user) = join(server, &anns, &organization, "reach-user", 2, &[]).await;
+    let permitted =
+        |permission: &str| json!({"type": 4, "permissions": {permission: true}, "collections": [], "groups": []});
+    let role = |number: u8| json!({"type": number, "permissions": {}, "collections": [], "groups": []});
+    let of = |member: &str| organization.path(&format!("users/{member}"));
+    anns.put(&of(&custom), &permitted("manageUsers")).await.ok_empty();
+    admins.put(&of(&admin), &role(0)).await.refused(400, "Only an Owner");
+    admins.put(&of(&founder), &role(2)).await.refused(400, "Only an Owner");
+    cids.put(&of(&user), &role(1)).await.refused(400, "");
+    cids.put(&of(&user), &permitted("accessEventLogs"))
+        .await
+        .refused(400, "");
+    let task = format!("/api/tasks/{}/metrics", organization.id);
+    cids.get(&task).await.refused(404, "");
+
+    let mut told = Vec::new();
+    for _ in 0..600 {
+        told = refusals(server, &organization).await;
+        if told.len() >= 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    // the same by the same person on the same route is noted once a minute
+    let mut told: Vec<_> = told
+        .iter()
+        .map(|line| {
+            let route = line["detail"]["route"].as_str().unwrap();
+            (
+                line["actingUserId"].as_str().unwrap().to_owned(),
+                route.rsplit('/').next().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    told.sort();
+    let (admin, cid) = (admins.user_id().await.to_string(), cids.user_id().await.to_string());
+    let mut expected = vec![
+        (admin, "{member}".to_owned()),
+        (cid.clone(), "{member}".to_owned()),
+        (cid, "metrics".to_owned()),
+    ];
+    expected.sort();
+    assert_eq!(told, expected);
+}
