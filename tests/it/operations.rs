@@ -83,6 +83,25 @@ async fn the_audit_log_tells_every_change_with_who_when_and_from_where() {
             .all(|pair| pair[0]["position"].as_u64() <= pair[1]["position"].as_u64())
     );
 
+    // a wrong secret of somebody who is signed in is a refusal too, and none of a login
+    let wrong = json!({"masterPasswordHash": "bm90IHRoZSBwYXNzd29yZCBoYXNo"});
+    assert_eq!(client.post("/api/accounts/verify-password", &wrong).await.status, 400);
+    for _ in 0..600 {
+        let found = of_name(&records, "UserLoginRefused");
+        if let Some(refused) = found.iter().find(|one| one["detail"]["reason"] == "verification") {
+            assert_eq!(
+                (&refused["type"], &refused["actingUserId"]),
+                (&Value::Null, &json!(user))
+            );
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        records = exported(server, &account).await;
+        exports += 1;
+    }
+    let found = of_name(&records, "UserLoginRefused");
+    assert_eq!(found.len(), 2, "{found:#?}");
+
     // reading the log is told by the log
     let records = exported(server, &account).await;
     assert_eq!(of_name(&records, "AuditLogExported").len(), exports);

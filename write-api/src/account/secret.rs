@@ -1,12 +1,12 @@
 //! Proving that it is the owner who asks, and no more often wrongly than is good.
 
 use super::{check::MAX_HASH, limit};
-use crate::WriteApi;
+use crate::{WriteApi, identity::token::note_refusal};
 use commands::account::{
     AccountError,
     secret::{self, ProveError, Proven},
 };
-use domain::account::user::LiveUser;
+use domain::{account::user::LiveUser, activity::Refusal};
 use serde::Deserialize;
 use web::{Answer, Caller, Problem};
 
@@ -88,7 +88,10 @@ impl WriteApi {
                 ports.forget(limit::SECRET, caller.id.to_string()).await;
                 Ok(proven)
             }
-            Err(ProveError::Wrong(_)) => Err(wrong()),
+            Err(ProveError::Wrong(_)) => {
+                note_refusal(self, self.context(caller), caller.id, Refusal::Verification);
+                Err(wrong())
+            }
             Err(error) => Err(error.into()),
         }
     }

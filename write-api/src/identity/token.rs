@@ -171,7 +171,12 @@ fn context_of(app: &WriteApi, anyone: &Anyone, user: UserId, device: DeviceId, k
 /// Takes note that somebody was refused. Not before the answer: an account that is there would answer later than one that
 /// is not.
 fn refused(app: &WriteApi, anyone: &Anyone, user: UserId, reason: Refusal) {
-    let (app, context) = (app.clone(), app.context_of(anyone));
+    note_refusal(app, app.context_of(anyone), user, reason);
+}
+
+/// The same of anybody, signed in or not.
+pub(crate) fn note_refusal(app: &WriteApi, context: Context, user: UserId, reason: Refusal) {
+    let app = app.clone();
     let at = app.executor.now();
     app.account.background.clone().spawn(async move {
         // the refusal counts in the person's log whether their organizations can be told or not
