@@ -53,6 +53,8 @@ pub struct Compared {
     pub events: u64,
     /// Their records.
     pub records: u64,
+    /// Of how many of them the address is not compared: the key it is sealed with is gone.
+    pub unknown_addresses: u64,
     /// The last event the log has taken; [`Position::START`] too if there is no log yet.
     pub position: Position,
 }
@@ -169,6 +171,11 @@ impl Told {
         Ok(())
     }
 
+    /// Whether nobody can say from where the event came any more: the key its address is sealed with is gone.
+    pub fn is_address_unknown(&self) -> bool {
+        address_is_erased(&self.event)
+    }
+
     /// Whether all were taken.
     ///
     /// # Errors
@@ -267,10 +274,12 @@ pub async fn compare(
             after.0 as i64
         };
         let page = compare_page(&mut connection, (from, batch.next), batch.events, &mut whose).await;
-        compared.records += match page {
+        let (records, unknown_addresses) = match page {
             Err(CompareError::Found(what)) => return found(explained(&mut connection, &live, what).await?),
             page => page?,
         };
+        compared.records += records;
+        compared.unknown_addresses += unknown_addresses;
         after = batch.next;
         progress(after, live.position);
     }
@@ -279,19 +288,19 @@ pub async fn compare(
     Ok(compared)
 }
 
-/// Compares the records of a stretch; how many there are.
+/// Compares the records of a stretch; how many there are, and of how many of them the address could not be.
 async fn compare_page(
     connection: &mut PgConnection,
     (from, to): (i64, Position),
     events: Vec<StoredEvent>,
     whose: &mut Whose,
-) -> Result<u64, CompareError> {
+) -> Result<(u64, u64), CompareError> {
     let statement = format!(
         "select {COLUMNS} from read.audit_record where position > $1 and position <= $2 order by position, ordinal"
     );
     let statement = sqlx::query(AssertSqlSafe(statement)).bind(from).bind(to.0 as i64);
     let mut rows = statement.fetch(connection);
-    let (mut events, mut records) = (events.into_iter(), 0);
+    let (mut events, mut records, mut unknown) = (events.into_iter(), 0, 0);
     let mut told: Option<Told> = None;
     while let Some(row) = rows.try_next().await? {
         let position: i64 = row.try_get(0)?;
@@ -313,7 +322,10 @@ async fn compare_page(
             }
         }
         match &mut told {
-            Some(told) if told.position() == cursor.position => told.take(cursor.ordinal, &there)?,
+            Some(told) if told.position() == cursor.position => {
+                told.take(cursor.ordinal, &there)?;
+                unknown += u64::from(there.ip.is_some() && told.is_address_unknown());
+            }
             _ => {
                 return found(format!(
                     "the record at {position}.{} was put in: no event lies there",
@@ -329,7 +341,7 @@ async fn compare_page(
     for event in events {
         whose.told(event)?.end()?;
     }
-    Ok(records)
+    Ok((records, unknown))
 }
 
 /// What was found, and what may be the reason.

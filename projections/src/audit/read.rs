@@ -3,9 +3,9 @@
 use super::record::{AuditRecord, REFUSED_LOGINS};
 use domain::{
     activity::OF_USERS,
-    event::{Position, StreamName},
+    event::{Aggregate, Position, StreamName},
     id::{CipherId, CollectionId, DeviceId, FolderId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
-    organization::moment,
+    organization::{moment, profile::Organization},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -189,7 +189,11 @@ impl Asked<'_> {
         query.push(format!("select {COLUMNS} from read.audit_record where "));
         match self.log {
             Log::Person(user) => query.push("organization_id is null and user_id = ").push_bind(user.0),
-            Log::All(user) => query.push("ordinal = 0 and user_id = ").push_bind(user.0),
+            // what happens to an account stands in the logs of its organizations as well: that is told once; what is changed in the
+            // settings of an organization has a record for each of them
+            Log::All(user) => query
+                .push("(ordinal = 0 or category = 'organization') and user_id = ")
+                .push_bind(user.0),
             Log::Organization(id) => query.push("organization_id = ").push_bind(id.0),
         };
         self.filter.push(query);
@@ -231,7 +235,9 @@ impl Filter {
     pub fn takes(&self, log: Log, ordinal: i16, record: &AuditRecord) -> bool {
         let of_log = match log {
             Log::Person(user) => record.organization.is_none() && record.user == Some(user),
-            Log::All(user) => ordinal == 0 && record.user == Some(user),
+            Log::All(user) => {
+                (ordinal == 0 || &*record.category == Organization::CATEGORY) && record.user == Some(user)
+            }
             Log::Organization(id) => record.organization == Some(id),
         };
         let of_kind = match record.kind {

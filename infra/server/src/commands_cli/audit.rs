@@ -21,7 +21,7 @@ use commands::{
     ports::Ids,
 };
 use domain::{
-    account::address::normalise,
+    account::{address::normalise, user::User},
     event::Position,
     id::{CipherId, CollectionId, GroupId, MembershipId, OrganizationId, PolicyId, UserId},
     organization::{
@@ -292,7 +292,11 @@ enum Asked {
 
 /// An account by its id or address.
 async fn user(opened: &Opened, executor: &Executor, who: &str) -> Result<UserId> {
-    if let Ok(id) = who.parse() {
+    if let Ok(id) = who.parse::<UserId>() {
+        // one that is deleted has a history, and one that never was has none
+        if executor.state::<User>(id).await? == User::default() {
+            bail!("there never was an account with this id");
+        }
         return Ok(id);
     }
     let address = normalise(who).with_context(|| format!("{who} is neither an id nor an address"))?;

@@ -134,6 +134,8 @@ fn of_an_export_only_what_is_asked_for_is_expected() {
     let other = OrganizationId(Uuid::from_u128(9));
     read(Log::Organization(other), &Filter::default()).end().unwrap();
     let mut own = read(Log::All(USER), &Filter::default());
-    own.take(0, &read::shown(there[0].clone())).unwrap();
+    for (ordinal, record) in (0..).zip(&there) {
+        own.take(ordinal, &read::shown(record.clone())).unwrap();
+    }
     own.end().unwrap();
 }

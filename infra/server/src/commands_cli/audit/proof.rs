@@ -116,7 +116,18 @@ pub(super) async fn write(
     loop {
         let page = chosen.page(opened, after).await?;
         for (cursor, record) in page.iter().take_while(|(cursor, _)| cursor.position <= end) {
-            let proof = events.prove(&chosen, *cursor, record).await?;
+            let (proof, with_address) = events.prove(&chosen, *cursor, record).await?;
+            let without;
+            let record = if with_address {
+                record
+            } else {
+                // nobody can say any more that it is what the event said
+                without = AuditRecord {
+                    ip: None,
+                    ..record.clone()
+                };
+                &without
+            };
             put(serde_json::to_string(&Proved { record, proof })?)?;
             count += 1;
         }
@@ -173,15 +184,16 @@ struct Events<'a> {
 }
 
 impl Events<'_> {
-    /// The proof of the event of `record`, if the event says what the record does.
-    async fn prove(&mut self, chosen: &Chosen, cursor: Cursor, record: &AuditRecord) -> Result<&LeafProof> {
+    /// The proof of the event of `record`, if the event says what the record does; and whether it says the address too.
+    async fn prove(&mut self, chosen: &Chosen, cursor: Cursor, record: &AuditRecord) -> Result<(&LeafProof, bool)> {
         let same = self.at.take_if(|(told, _)| told.position() == cursor.position);
         let (mut told, proof) = match same {
             Some(same) => same,
             None => self.begin(chosen, cursor.position).await?,
         };
         told.take(cursor.ordinal, record)?;
-        Ok(&self.at.insert((told, proof)).1)
+        let with_address = !told.is_address_unknown();
+        Ok((&self.at.insert((told, proof)).1, with_address))
     }
 
     /// Goes on to the event at `position`: what its records are to be, and its proof.

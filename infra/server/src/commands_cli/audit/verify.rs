@@ -132,6 +132,13 @@ pub(super) async fn database(opened: &Opened, config: &Config, verify: &AuditVer
         "{} records of the audit log are what {} events say, up to position {}",
         compared.records, compared.events, compared.position
     )?;
+    if compared.unknown_addresses > 0 {
+        writeln!(
+            out,
+            "{} of them have an address that is not compared: the key it is sealed with is gone",
+            compared.unknown_addresses
+        )?;
+    }
     Ok(())
 }
 
