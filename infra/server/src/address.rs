@@ -32,7 +32,7 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> IpAddr {
         .collect();
     let mut client = peer;
     for entry in forwarded.iter().rev() {
-        let Ok(address) = entry.trim().parse::<IpAddr>() else {
+        let Some(address) = address_of(entry.trim()) else {
             break;
         };
         client = address.to_canonical();
@@ -41,6 +41,12 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> IpAddr {
         }
     }
     client
+}
+
+/// An address; some proxies put the port behind it.
+fn address_of(entry: &str) -> Option<IpAddr> {
+    let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
+    entry.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -61,6 +67,18 @@ mod tests {
         assert_eq!(client(ip("9.9.9.9"), &said, &trusted), ip("9.9.9.9"));
         assert_eq!(client(ip("10.0.0.1"), &said, &trusted), ip("2.2.2.2"));
         assert_eq!(client(ip("10.0.0.1"), &forwarded("nonsense"), &trusted), ip("10.0.0.1"));
+        for (said, address) in [
+            ("203.0.113.9:55", "203.0.113.9"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("1.1.1.1, 203.0.113.9:55, 10.0.0.9:80", "203.0.113.9"),
+        ] {
+            assert_eq!(
+                client(ip("10.0.0.1"), &forwarded(said), &trusted),
+                ip(address),
+                "{said}"
+            );
+        }
         assert_eq!(client(ip("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
         assert_eq!(client(ip("10.0.0.1"), &said, &[]), ip("10.0.0.1"));
     }

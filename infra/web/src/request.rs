@@ -58,6 +58,25 @@ impl ClientInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteAddress(pub IpAddr);
 
+/// A name as it is written here: `Start` is `start`.
+fn small(mut name: String) -> String {
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    name
+}
+
+/// `True` as it is written here.
+fn plain(value: String) -> String {
+    match ["true", "false"]
+        .into_iter()
+        .find(|truth| value.eq_ignore_ascii_case(truth))
+    {
+        Some(truth) => truth.to_owned(),
+        None => value,
+    }
+}
+
 /// What the query says.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
@@ -65,11 +84,18 @@ pub struct Query<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
-    /// 400 for what is of another shape, or said twice.
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let read = axum::extract::Query::from_request_parts(parts, state).await;
-        let read = read.map_err(|_| Problem::field("", "The query is not valid, or says something twice."));
-        read.map(|axum::extract::Query(said)| Self(said))
+    /// 400 for what is of another shape, or said twice. Names may begin with a capital, and `True` is `true`: the API this is one of does
+    /// not tell these apart.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let wrong = |_| Problem::field("", "The query is not valid, or says something twice.");
+        let pairs: Vec<(String, String)> =
+            serde_urlencoded::from_str(parts.uri.query().unwrap_or_default()).map_err(wrong)?;
+        let pairs: Vec<_> = pairs
+            .into_iter()
+            .map(|(name, value)| (small(name), plain(value)))
+            .collect();
+        let text = serde_urlencoded::to_string(pairs).map_err(|_| Problem::internal())?;
+        serde_urlencoded::from_str(&text).map(Self).map_err(wrong)
     }
 }
 
