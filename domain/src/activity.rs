@@ -27,8 +27,6 @@ pub enum Refusal {
     ClientVersion,
     /// The device must be verified first.
     NewDevice,
-    /// They were signed in, and gave a wrong secret where it was asked for again.
-    Verification,
 }
 
 /// How somebody signed in.
@@ -54,12 +52,20 @@ pub enum ActivityEvent {
         /// When.
         at: Timestamp,
     },
-    /// Logins failed: one event for each address, account and minute.
+    /// Logins failed: one event for each address, kind of device, account and minute.
     #[serde(rename = "UserLoginRefused")]
     LoginRefused {
         /// Why.
         reason: Refusal,
-        /// How many tries since the event before for the same address and account, this one included.
+        /// How many tries since the event before for the same address, kind of device and account, this one included.
+        count: u32,
+        /// When the first of them was.
+        at: Timestamp,
+    },
+    /// Somebody signed in gave a wrong password or code where it was asked for again: gathered in the same way.
+    #[serde(rename = "UserSecretRefused")]
+    SecretRefused {
+        /// How many tries since the event before, this one included.
         count: u32,
         /// When the first of them was.
         at: Timestamp,
@@ -126,6 +132,7 @@ impl DomainEvent for ActivityEvent {
     const TYPES: &'static [(&'static str, u16)] = &[
         ("UserLoggedIn", 1),
         ("UserLoginRefused", 1),
+        ("UserSecretRefused", 1),
         ("AuditLogExported", 1),
         ("AuditLogRead", 1),
         ("AccessRefused", 1),
@@ -136,6 +143,7 @@ impl DomainEvent for ActivityEvent {
         match self {
             Self::LoggedIn { at, .. }
             | Self::LoginRefused { at, .. }
+            | Self::SecretRefused { at, .. }
             | Self::AuditLogExported { at, .. }
             | Self::AuditLogRead { at, .. }
             | Self::AccessRefused { at, .. }
@@ -150,7 +158,7 @@ pub struct Activity;
 
 impl Aggregate for Activity {
     const CATEGORY: &'static str = "activity";
-    const FOLD: &'static str = "07c221e71bebd524";
+    const FOLD: &'static str = "44de4aebdd45b227";
     type Id = UserId;
     type Event = ActivityEvent;
 
@@ -163,7 +171,8 @@ impl Aggregate for Activity {
             ActivityEvent::LoggedIn { .. } | ActivityEvent::LoginRefused { .. } => Counts::AsAsked,
             ActivityEvent::AccessRefused { organization, .. } => Counts::For(*organization),
             ActivityEvent::AuditLogRead { organization, .. } => organization.map_or(Counts::ForNone, Counts::For),
-            ActivityEvent::AuditLogExported { .. } => Counts::ForNone,
+            // no business of an organization
+            ActivityEvent::SecretRefused { .. } | ActivityEvent::AuditLogExported { .. } => Counts::ForNone,
             ActivityEvent::Reported { organization, kind, .. } => match organization {
                 Some(organization) => Counts::For(*organization),
                 None if OF_USERS.contains(kind) => Counts::AsAsked,

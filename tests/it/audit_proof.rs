@@ -315,6 +315,9 @@ async fn the_log_of_an_organization_is_proved_whole_and_goes_on_from_what_its_ow
         anns.make_shared(&other, name, &[&other.collection]).await;
         anns.create(&ann, Kind::Login, name).await;
     }
+    // what is only her own is in no tree of theirs
+    let wrong = serde_json::json!({"masterPasswordHash": "bm90IHRoZSBwYXNzd29yZCBoYXNo"});
+    assert_eq!(anns.post("/api/accounts/verify-password", &wrong).await.status, 400);
     let (code, text) = server.run(&["audit", "checkpoint", "--organization", &one.id]).await;
     assert_eq!(code, Some(0), "{text}");
     let answer = anns.get(&one.path("audit/checkpoint")).await.ok();

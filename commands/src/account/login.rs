@@ -45,8 +45,8 @@ impl Transaction for RecordLogin {
 pub struct RecordRefusedLogin {
     /// Whose account it was tried on.
     pub user: UserId,
-    /// Why it was refused.
-    pub reason: Refusal,
+    /// Why it was refused; `None`: no login was, but a secret of who was signed in.
+    pub reason: Option<Refusal>,
     /// How many times since the last note of it.
     pub count: u32,
     /// When it was first.
@@ -58,10 +58,10 @@ impl Transaction for RecordRefusedLogin {
     type Error = AccountError;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), ExecuteError<AccountError>> {
-        let refused = ActivityEvent::LoginRefused {
-            reason: self.reason,
-            count: self.count,
-            at: self.at,
+        let (count, at) = (self.count, self.at);
+        let refused = match self.reason {
+            Some(reason) => ActivityEvent::LoginRefused { reason, count, at },
+            None => ActivityEvent::SecretRefused { count, at },
         };
         unit.record::<Activity>(self.user, &refused);
         Ok(())

@@ -15,7 +15,7 @@ const WINDOW_MILLIS: i64 = 60_000;
 /// How many (account, address, kind of device, reason) are watched at a time. Beyond, each refusal is an event of its own.
 const MAX_WATCHED: usize = 10_000;
 
-type Key = (UserId, Option<IpAddr>, Option<u8>, Refusal);
+type Key = (UserId, Option<IpAddr>, Option<u8>, Option<Refusal>);
 
 /// Refusals not written yet.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl LoginRefusals {
     }
 
     /// Takes note of a refusal: what to write now, if the minute since the last event of its kind is over.
-    pub fn refused(&self, context: &Context, user: UserId, reason: Refusal, now: Timestamp) -> Option<Refused> {
+    pub fn refused(&self, context: &Context, user: UserId, reason: Option<Refusal>, now: Timestamp) -> Option<Refused> {
         let key = (user, context.ip, context.device_type, reason);
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gathered) = watched.get_mut(&key) {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_first_refusal_is_written_at_once_and_the_rest_of_the_minute_together() {
         let refusals = LoginRefusals::new();
-        let at = |ms| refusals.refused(&from(1), ALICE, Refusal::Secret, Timestamp(ms));
+        let at = |ms| refusals.refused(&from(1), ALICE, Some(Refusal::Secret), Timestamp(ms));
         assert_eq!(counts(at(1_000).as_slice()), [(1, 1_000)]);
         assert!(at(2_000).is_none());
         assert!(at(60_999).is_none());
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_refusal_after_the_minute_takes_along_what_was_gathered() {
         let refusals = LoginRefusals::new();
-        let at = |ms| refusals.refused(&from(1), ALICE, Refusal::Secret, Timestamp(ms));
+        let at = |ms| refusals.refused(&from(1), ALICE, Some(Refusal::Secret), Timestamp(ms));
         at(0);
         at(10);
         assert_eq!(counts(at(60_000).as_slice()), [(2, 10)]);
@@ -179,11 +179,11 @@ mod tests {
     fn accounts_addresses_and_reasons_are_counted_apart() {
         let refusals = LoginRefusals::new();
         let first = |ip, user, reason| refusals.refused(&from(ip), user, reason, Timestamp(5)).is_some();
-        assert!(first(1, ALICE, Refusal::Secret));
-        assert!(first(2, ALICE, Refusal::Secret));
-        assert!(first(1, BOB, Refusal::Secret));
-        assert!(first(1, ALICE, Refusal::ClientVersion));
-        assert!(!first(1, ALICE, Refusal::Secret));
+        assert!(first(1, ALICE, Some(Refusal::Secret)));
+        assert!(first(2, ALICE, Some(Refusal::Secret)));
+        assert!(first(1, BOB, Some(Refusal::Secret)));
+        assert!(first(1, ALICE, Some(Refusal::ClientVersion)));
+        assert!(!first(1, ALICE, Some(Refusal::Secret)));
         assert_eq!(counts(&refusals.rest()), [(1, 5)]);
     }
 }

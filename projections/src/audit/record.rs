@@ -365,14 +365,10 @@ fn activity(id: UserId, event: &ActivityEvent) -> Said {
     let (kind, detail) = match event {
         ActivityEvent::LoggedIn { grant, .. } => (Some(1000), json!({ "grant": grant })),
         ActivityEvent::LoginRefused { reason, count, .. } => {
-            let kind = match reason {
-                Refusal::SecondFactor => Some(1006),
-                // the catalogue numbers logins only
-                Refusal::Verification => None,
-                _ => Some(1005),
-            };
-            (kind, json!({ "reason": reason, "count": count }))
+            let kind = if *reason == Refusal::SecondFactor { 1006 } else { 1005 };
+            (Some(kind), json!({ "reason": reason, "count": count }))
         }
+        ActivityEvent::SecretRefused { count, .. } => (None, json!({ "count": count })),
         ActivityEvent::AuditLogExported { asked: Some(asked), .. } => (None, json!({ "asked": asked })),
         ActivityEvent::AuditLogExported { records, .. } => (None, json!({ "records": records })),
         ActivityEvent::AuditLogRead {

@@ -6,7 +6,7 @@ use commands::account::{
     AccountError,
     secret::{self, ProveError, Proven},
 };
-use domain::{account::user::LiveUser, activity::Refusal};
+use domain::account::user::LiveUser;
 use serde::Deserialize;
 use web::{Answer, Caller, Problem};
 
@@ -89,7 +89,8 @@ impl WriteApi {
                 Ok(proven)
             }
             Err(ProveError::Wrong(_)) => {
-                note_refusal(self, self.context(caller), caller.id, Refusal::Verification);
+                // it is written later, whatever becomes of the session meanwhile
+                note_refusal(self, self.context(caller).past_its_session(), caller.id, None);
                 Err(wrong())
             }
             Err(error) => Err(error.into()),

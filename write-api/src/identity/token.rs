@@ -171,16 +171,19 @@ fn context_of(app: &WriteApi, anyone: &Anyone, user: UserId, device: DeviceId, k
 /// Takes note that somebody was refused. Not before the answer: an account that is there would answer later than one that
 /// is not.
 fn refused(app: &WriteApi, anyone: &Anyone, user: UserId, reason: Refusal) {
-    note_refusal(app, app.context_of(anyone), user, reason);
+    note_refusal(app, app.context_of(anyone), user, Some(reason));
 }
 
-/// The same of anybody, signed in or not.
-pub(crate) fn note_refusal(app: &WriteApi, context: Context, user: UserId, reason: Refusal) {
+/// The same of a login, or, without a `reason`, of a secret of somebody who is signed in.
+pub(crate) fn note_refusal(app: &WriteApi, context: Context, user: UserId, reason: Option<Refusal>) {
     let app = app.clone();
     let at = app.executor.now();
     app.account.background.clone().spawn(async move {
-        // the refusal counts in the person's log whether their organizations can be told or not
-        let context = app.everywhere(context.clone(), user).await.unwrap_or(context);
+        let context = match reason {
+            // the refusal counts in the person's log whether their organizations can be told or not
+            Some(_) => app.everywhere(context.clone(), user).await.unwrap_or(context),
+            None => context,
+        };
         if let Some(refused) = app.account.refusals.refused(&context, user, reason, at) {
             let (user, count) = (refused.command.user, refused.command.count);
             if let Err(error) = app.executor.transact(&refused.context, &refused.command).await {
