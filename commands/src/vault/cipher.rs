@@ -62,6 +62,10 @@ pub enum CipherError {
 }
 
 impl Fault for CipherError {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotFound | Self::Forbidden | Self::HiddenKey)
+    }
+
     fn kind(&self) -> FaultKind {
         match self {
             Self::NotFound => FaultKind::NotFound,

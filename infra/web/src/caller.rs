@@ -84,6 +84,8 @@ pub struct Asked {
     pub who: Option<Who>,
     /// Of which organizations, at most [`MOST_NAMED`].
     pub organizations: Vec<OrganizationId>,
+    /// A part of it was refused, though the whole was answered.
+    pub refused: bool,
 }
 
 /// Who asks, and from where.
@@ -107,6 +109,11 @@ impl Asking {
         if asked.organizations.len() < MOST_NAMED && !asked.organizations.contains(&organization) {
             asked.organizations.push(organization);
         }
+    }
+
+    /// A part of the request was refused.
+    pub fn refused(&self) {
+        self.lock().refused = true;
     }
 
     /// What is known by now.

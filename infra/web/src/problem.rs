@@ -32,6 +32,11 @@ pub struct Refused;
 pub const MODEL_STATE_INVALID: &str = "The model state is invalid.";
 
 impl Problem {
+    /// Whether somebody was refused what they may not have, or what is not there for them.
+    pub fn is_refusal(&self) -> bool {
+        self.refused || self.status() == StatusCode::NOT_FOUND
+    }
+
     /// A refusal with a message for people.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {

@@ -73,8 +73,8 @@ struct Request {
     status: u16,
 }
 
-/// Notes what organizations refuse their members: answers of 404, which is what a refusal is too, and those of 400 that say they
-/// are one. Which organization, the address says, or where the handler asked how the caller stands. Who is no member is told that
+/// Notes what organizations refuse their members: answers of 404, which is what a refusal is too, those of 400 that say they
+/// are one, and those that refuse a part of what was asked. Which organization, the address says, or where the handler asked how the caller stands. Who is no member is told that
 /// nothing is there, and is nobody's business; whoever accepted, or was revoked, is somebody's.
 pub async fn note(State(app): State<WriteApi>, mut request: HttpRequest, next: Next) -> Response {
     let asking = Asking::default();
@@ -82,9 +82,8 @@ pub async fn note(State(app): State<WriteApi>, mut request: HttpRequest, next: N
     let route = request.extensions().get::<MatchedPath>().cloned();
     let (method, about) = (request.method().clone(), about(request.uri()));
     let response = next.run(request).await;
-    let status = response.status();
-    if status == StatusCode::NOT_FOUND || response.extensions().get::<Refused>().is_some() {
-        let asked = asking.asked();
+    let (status, asked) = (response.status(), asking.asked());
+    if status == StatusCode::NOT_FOUND || asked.refused || response.extensions().get::<Refused>().is_some() {
         let request = Request {
             method,
             route: route.map(|path| path.as_str().to_owned()).unwrap_or_default(),

@@ -46,7 +46,7 @@ impl DeleteClaimedAccount {
         )?;
         must(
             live.role != Role::Owner || self.by.is_owner(),
-            OrganizationError::Invalid("Only owners can delete other owners."),
+            OrganizationError::AboveOneself("Only owners can delete other owners."),
         )?;
         check_appointment(&self.by, Some(live.role), None)?;
         let state = unit.load::<Organization>(organization).await?.state;

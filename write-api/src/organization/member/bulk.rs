@@ -55,7 +55,10 @@ impl BulkRequest {
 }
 
 /// `OrganizationUserBulkResponseModel`. What is a fault of the server is one of the whole request.
-fn outcome(id: MembershipId, done: Answer<()>) -> Answer<Value> {
+fn outcome(caller: &Caller, id: MembershipId, done: Answer<()>) -> Answer<Value> {
+    if done.as_ref().is_err_and(Problem::is_refusal) {
+        caller.asking.refused();
+    }
     let error = match done {
         Ok(()) => String::new(),
         Err(problem) if problem.status().is_server_error() => return Err(problem),
@@ -77,7 +80,7 @@ macro_rules! each {
             may_manage(&app, &caller, id.0).await?;
             let mut outcomes = Vec::with_capacity(ids.len());
             for member in ids {
-                outcomes.push(outcome(member, $one(&app, &caller, id.0, member).await)?);
+                outcomes.push(outcome(&caller, member, $one(&app, &caller, id.0, member).await)?);
             }
             Ok(Json(List::of(outcomes)))
         }
@@ -139,7 +142,7 @@ async fn restore(
     let mut outcomes = Vec::with_capacity(ids.len());
     for member in ids {
         let done = restore_one(&app, &caller, id.0, member, name.clone()).await;
-        outcomes.push(outcome(member, done)?);
+        outcomes.push(outcome(&caller, member, done)?);
     }
     Ok(Json(List::of(outcomes)))
 }
@@ -201,7 +204,7 @@ async fn confirm_each(
     for (member, key) in keys {
         let Some(key) = key else { continue };
         let done = confirm_one(app, caller, organization, member, (key, name.clone()), automatic).await;
-        outcomes.push(outcome(member, done)?);
+        outcomes.push(outcome(caller, member, done)?);
     }
     Ok(Json(List::of(outcomes)))
 }
