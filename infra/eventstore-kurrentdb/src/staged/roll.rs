@@ -108,13 +108,11 @@ impl StagedStore {
             match self.inner.append(vec![append.clone()]).await {
                 Ok(answers) => return Ok(Ok(one(answers)?)),
                 Err(AppendError::Conflict { .. }) if matches!(append.expected, Expected::Follows(_)) => {
+                    // out of step with whoever was quicker, and then from where the stream ends by then
+                    tokio::time::sleep(Duration::from_millis(lost)).await;
                     match self.find(&append).await? {
                         Found::Stored(done) => return Ok(Ok(done)),
-                        Found::Behind(last) => {
-                            append.expected = Expected::Follows(last);
-                            // no faster than whoever is quicker
-                            tokio::time::sleep(Duration::from_millis(lost)).await;
-                        }
+                        Found::Behind(last) => append.expected = Expected::Follows(last),
                     }
                 }
                 Err(conflict @ AppendError::Conflict { .. }) => return Ok(Err((conflict, append.stream))),

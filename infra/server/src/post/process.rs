@@ -90,14 +90,16 @@ impl Process {
     /// Where it is; at the first start ever, at the head: nobody gets letters about what is long past.
     pub async fn begin(&self) -> anyhow::Result<Position> {
         let head = self.feed.head().await?;
-        let position: i64 = sqlx::query_scalar(
-            "with made as (insert into ops.process (name, position) values ($1, $2) on conflict do nothing returning position)
-             select position from made union all select position from ops.process where name = $1 limit 1",
-        )
-        .bind(NAME)
-        .bind(head.0 as i64)
-        .fetch_one(&self.pool)
-        .await?;
+        // two processes may begin at the same time: whoever is the second finds what the first wrote
+        sqlx::query("insert into ops.process (name, position) values ($1, $2) on conflict do nothing")
+            .bind(NAME)
+            .bind(head.0 as i64)
+            .execute(&self.pool)
+            .await?;
+        let position: i64 = sqlx::query_scalar("select position from ops.process where name = $1")
+            .bind(NAME)
+            .fetch_one(&self.pool)
+            .await?;
         Ok(Position(position as u64))
     }
 
