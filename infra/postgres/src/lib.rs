@@ -93,11 +93,11 @@ impl PrivatePostgres {
         let supervisor = Arc::new(Supervisor::start(prepared.launch)?);
         let layout = prepared.layout;
         let guard = StopOnDrop(Some(Arc::clone(&supervisor)));
-        ready::wait_first(&layout, &mut supervisor.state(), START_TRIES).await?;
+        let ready = ready::wait_first(&layout, &mut supervisor.state(), START_TRIES).await?;
         ready::ensure_database(&layout).await?;
         guard.disarm();
         let (tell, health) = watch::channel(Health::Ready);
-        let monitor = tokio::spawn(ready::monitor(layout.clone(), supervisor.state(), tell));
+        let monitor = tokio::spawn(ready::monitor(layout.clone(), supervisor.state(), ready, tell));
         Ok(Self {
             layout,
             major: prepared.major,

@@ -22,21 +22,21 @@ const HELD: &str = "pre-existing shared memory block";
 /// SQLSTATE `duplicate_database`.
 const DUPLICATE_DATABASE: &str = "42P04";
 
-/// Waits for the first server that accepts connections; gives up after `tries` processes have ended, unless they only waited for
+/// Waits for the first server that accepts connections, and tells which it is; gives up after `tries` processes have ended, unless they only waited for
 /// those of an older server.
 pub(crate) async fn wait_first(
     layout: &Layout,
     state: &mut watch::Receiver<ChildState>,
     tries: u32,
-) -> Result<(), StartError> {
+) -> Result<u32, StartError> {
     let begun = Instant::now();
     loop {
         let now = state.borrow_and_update().clone();
         match now {
             ChildState::Running(0) => {}
-            ChildState::Running(_) => {
+            ChildState::Running(number) => {
                 tokio::select! {
-                    () = accepts(layout) => return Ok(()),
+                    () = accepts(layout) => return Ok(number),
                     _ = state.changed() => continue,
                 }
             }
@@ -52,12 +52,13 @@ pub(crate) async fn wait_first(
     }
 }
 
-/// Tells the health of the server until it is stopped for good.
-pub(crate) async fn monitor(layout: Layout, mut state: watch::Receiver<ChildState>, health: watch::Sender<Health>) {
-    let mut ready = match *state.borrow() {
-        ChildState::Running(number) => number,
-        _ => 0,
-    };
+/// Tells the health of the server until it is stopped for good; the one with the number `ready` was seen to accept connections.
+pub(crate) async fn monitor(
+    layout: Layout,
+    mut state: watch::Receiver<ChildState>,
+    mut ready: u32,
+    health: watch::Sender<Health>,
+) {
     state.mark_changed();
     while state.changed().await.is_ok() {
         let now = state.borrow_and_update().clone();

@@ -346,7 +346,7 @@ fn build(
             .unwrap_or(Founders::Anybody),
         signups: read.get(setting::SIGNUPS, parse::signups).unwrap_or(Signups::Open),
         rate_limits: read.get(setting::RATE_LIMITS, parse::switch).unwrap_or(true),
-        read_wait: read.get(setting::READ_WAIT, parse::span).unwrap_or(read_api::WAIT),
+        read_wait: read.get(setting::READ_WAIT, parse::patience).unwrap_or(read_api::WAIT),
         rebuild_grace: read
             .get(setting::REBUILD_GRACE, parse::span)
             .unwrap_or(projections::retired::GRACE),

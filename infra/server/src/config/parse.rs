@@ -141,6 +141,14 @@ pub fn number(text: &str, least: u32, most: u32) -> Parsed<u32> {
         .ok_or_else(|| format!("`{text}` is not a whole number from {least} to {most}"))
 }
 
+/// How long somebody is kept waiting: a second at least, for nothing that is written shows at once.
+pub fn patience(text: &str) -> Parsed<Duration> {
+    match span(text)? {
+        Duration::ZERO => Err("it is less than a second".into()),
+        span => Ok(span),
+    }
+}
+
 /// A span of time: a whole number of seconds, minutes, hours or days, as `30m`; `0` needs no unit.
 pub fn span(text: &str) -> Parsed<Duration> {
     let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];

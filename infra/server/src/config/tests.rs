@@ -170,11 +170,12 @@ fn every_wrong_value_is_told_at_once_with_its_source() {
     let text = refusal(load(&[
         ("ANNALOCK_HTTPS_BIND", "8443"),
         ("ANNALOCK_RATE_LIMITS", "maybe"),
+        ("ANNALOCK_READ_WAIT", "0"),
         ("ANNALOCK_DATABASE_URL", "mysql://u:hush@h/db"),
         ("ANNALOCK_TLS_CERT", "cert.pem"),
         ("ANNALOCK_LOG", "info,x=loud"),
     ]));
-    assert_eq!(text.lines().count(), 5, "{text}");
+    assert_eq!(text.lines().count(), 6, "{text}");
     assert!(
         text.contains("ANNALOCK_HTTPS_BIND (environment): `8443` is not an IP address with a port"),
         "{text}"
