@@ -175,6 +175,11 @@ impl Live {
         self.owner.load(Ordering::Acquire) && self.born.elapsed() < confirmed + LEASE
     }
 
+    /// Whether this process owns the projector as far as it knows, confirmed lately or not.
+    pub fn takes_itself_for_the_owner(&self) -> bool {
+        self.owner.load(Ordering::Acquire)
+    }
+
     /// The database confirmed that this process owns the projector, to a question asked at `asked`.
     pub(crate) fn confirm(&self, asked: Instant) {
         let since = asked.saturating_duration_since(self.born).as_micros() as u64;

@@ -192,8 +192,8 @@ impl ReadApi {
     /// Remembers that a writer is told of `position` before the read models show it. `false` if the writer should wait
     /// for them instead: this process does not own the projector, or it is far behind.
     pub fn acknowledge(&self, position: Position) -> bool {
-        // noted by who is the owner no longer as well: it may be again before the read models show it
-        self.live.acknowledge(position) && self.live.is_owner()
+        // noted too where that was not confirmed lately: it may be again before the read models show it
+        self.live.takes_itself_for_the_owner() && self.live.acknowledge(position) && self.live.is_owner()
     }
 
     /// Waits until the read models have passed `position`.

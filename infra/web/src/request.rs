@@ -141,3 +141,40 @@ impl<T: fmt::Display> fmt::Display for PathId<T> {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asked {
+        start: Option<String>,
+        include_groups: Option<bool>,
+    }
+
+    async fn read(query: &str) -> Result<Asked, Problem> {
+        let uri = format!("/events?{query}");
+        let (mut parts, ()) = Request::builder().uri(uri).body(()).unwrap().into_parts();
+        Query::from_request_parts(&mut parts, &()).await.map(|Query(said)| said)
+    }
+
+    #[tokio::test]
+    async fn names_begin_in_either_case_and_so_does_what_is_true() {
+        for (query, start, include_groups) in [
+            ("start=a%26b%20c&includeGroups=true", Some("a&b c"), Some(true)),
+            ("Start=a%26b+c&IncludeGroups=TRUE", Some("a&b c"), Some(true)),
+            ("includeGroups=False&other=x", None, Some(false)),
+            ("", None, None),
+        ] {
+            let start = start.map(str::to_owned);
+            let expected = Asked { start, include_groups };
+            assert_eq!(read(query).await.unwrap(), expected, "{query}");
+        }
+        for query in ["start=a&Start=b", "includeGroups=yes", "includeGroups=true&includeGroups=true"] {
+            assert_eq!(read(query).await.unwrap_err().status(), 400, "{query}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub struct UserState {
     /// The security stamp.
     pub stamp: Uuid,
-    /// Where what the person syncs is: the latest of their own vault and of the organizations they are confirmed in.
+    /// Where what the person syncs is: the latest of their own vault and of the organizations they are confirmed in, or wait to be.
     pub revision: Revision,
 }
 
@@ -25,7 +25,7 @@ pub struct UserParts {
     pub stamp: Uuid,
     /// Where the person's own vault is. Moves too when one of their memberships changes.
     pub own: Revision,
-    /// Organizations the person is confirmed in, and where each is.
+    /// Organizations the person is confirmed in, or waits to be, and where each is.
     pub organizations: Vec<(OrganizationId, Revision)>,
     /// Something that happened to the account, or to a membership of it, is parked: the end of a session or of a right may be
     /// among it. Nothing else here is to be trusted then, and nothing is remembered.
@@ -104,7 +104,7 @@ impl Live {
         changing.everybody || changing.users.contains(&user)
     }
 
-    /// Whether somebody is confirmed in any organization; `None` if that must be asked.
+    /// Whether somebody is confirmed in any organization, or waits to be; `None` if that must be asked.
     pub fn is_member(&self, user: UserId) -> Option<bool> {
         if !self.is_owner() || self.is_changing(user) {
             return None;

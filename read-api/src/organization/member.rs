@@ -248,8 +248,7 @@ async fn recovery(
     if !recovers(&api, &caller, ids.0).await? {
         return Err(Problem::not_found());
     }
-    // who is not enrolled has no key there to recover with: clients see that
-    let user = row.user.filter(|_| row.is_active()).ok_or_else(Problem::not_found)?;
+    let user = recoverable(&row).ok_or_else(Problem::not_found)?;
     let account = api.account_of(user).await?.ok_or_else(Problem::not_found)?;
     let organization = api.organization(caller.id, ids.0).await?;
     Ok(Json(render_recovery((ids.1, &row), &account, &organization)))

@@ -456,7 +456,9 @@ async fn small_requests_are_not_held_back_on_the_way() {
         assert_eq!(store.read_stream(&stream(n), 0, 1).await.unwrap().len(), 1);
         times.push(begun.elapsed());
     }
-    // held back for an acknowledgement, each of the two would take 40 ms; a busy machine holds back most of them
+    // held back for an acknowledgement, each of the two would take 40 ms; a busy machine holds back most of them. The first ones are
+    // acknowledged at once whatever is set
+    let mut times = times.split_off(20);
     times.sort_unstable();
     assert!(times[10] < Duration::from_millis(40), "{times:?}");
 }

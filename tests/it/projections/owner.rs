@@ -160,6 +160,19 @@ async fn what_is_being_committed_is_not_answered_from_memory() {
     let folder = folder(person(2), ms(1));
     world.add::<Folder>(FolderId(THING), &folder).await;
     until("it is taken", async || seen.lock().unwrap().len() > taken).await;
+    for next in 3..100 {
+        if seen.lock().unwrap()[taken..].iter().any(|(owner, _)| *owner) {
+            break;
+        }
+        // it was not confirmed in time as the owner: another change, then
+        let before = seen.lock().unwrap().len();
+        let more = self::folder(person(2), ms(next));
+        world
+            .add::<Folder>(FolderId(uuid::Uuid::from_u128(next as u128)), &more)
+            .await;
+        until("it is taken", async || seen.lock().unwrap().len() > before).await;
+    }
+    assert!(seen.lock().unwrap()[taken..].iter().any(|(owner, _)| *owner));
     assert!(
         seen.lock().unwrap()[taken..]
             .iter()
