@@ -307,7 +307,10 @@ async fn a_persons_history_has_every_record_of_what_they_did_in_organizations() 
     client.put(&path, &off).await.ok();
     let records = exported(server, &account).await;
     let kinds: Vec<i64> = records.iter().filter_map(|record| record["type"].as_i64()).collect();
-    let off: Vec<_> = kinds.iter().filter(|kind| [1611, 1613, 1615, 1617].contains(kind)).collect();
+    let off: Vec<_> = kinds
+        .iter()
+        .filter(|kind| [1611, 1613, 1615, 1617].contains(kind))
+        .collect();
     assert_eq!(off.len(), 4, "{kinds:?}");
     let logins = kinds.iter().filter(|kind| **kind == 1000).count();
     assert_eq!(logins, 1, "what stands in the log of the organization too is told once");

@@ -173,7 +173,11 @@ mod tests {
             let expected = Asked { start, include_groups };
             assert_eq!(read(query).await.unwrap(), expected, "{query}");
         }
-        for query in ["start=a&Start=b", "includeGroups=yes", "includeGroups=true&includeGroups=true"] {
+        for query in [
+            "start=a&Start=b",
+            "includeGroups=yes",
+            "includeGroups=true&includeGroups=true",
+        ] {
             assert_eq!(read(query).await.unwrap_err().status(), 400, "{query}");
         }
     }
