@@ -34,14 +34,13 @@ pub struct Contents {
 }
 
 /// Makes the rights of a group what is wanted; each that changes must be `by`'s to give and take, and raises nobody who is in the group
-/// and gives it, unless they leave it by the same request.
+/// and gives it.
 async fn set_rights(
     unit: &mut Unit<'_>,
     by: &Standing,
     group: GroupId,
     present: &Contents,
     wanted: &BTreeMap<CollectionId, Rights>,
-    leaves: bool,
 ) -> Result<(), Stop> {
     let named: Vec<_> = wanted.keys().copied().collect();
     let organization = by.organization;
@@ -53,7 +52,7 @@ async fn set_rights(
     let to = Grantee::Group(group);
     // who looks after groups gives nothing to themselves by one they are in
     let place = GroupPlaceId::of(group, by.membership);
-    let within = !leaves && unit.load::<GroupPlace>(place).await?.state.0;
+    let within = unit.load::<GroupPlace>(place).await?.state.0;
     let all: BTreeSet<_> = present.collections.keys().chain(wanted.keys()).copied().collect();
     let ids: Vec<_> = all.iter().map(|id| GrantId::of(*id, to.id())).collect();
     for (collection, grant) in all.into_iter().zip(unit.load_many::<Grant>(&ids).await?) {
@@ -69,14 +68,10 @@ async fn set_rights(
                 None => true,
                 Some(present) => present.or(*rights) != present,
             };
-            if within && !by.may_manage(collection) && raises() {
-                // what was given to a member holds there, whatever their groups have
-                let own = GrantId::of(collection, Grantee::Member(by.membership).id());
-                must(
-                    unit.load::<Grant>(own).await?.state.0.is_some(),
-                    OrganizationError::Oneself("You cannot add yourself to a collection."),
-                )?;
-            }
+            must(
+                !within || by.may_manage(collection) || !raises(),
+                OrganizationError::Oneself("You cannot add yourself to a collection."),
+            )?;
         }
         let at = unit.now_for(&grant);
         let event = match (grant.state.0, wanted.get(&collection)) {

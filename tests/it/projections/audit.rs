@@ -131,6 +131,8 @@ async fn events_have_the_type_numbers_clients_know() {
         };
         world.add_by::<Activity>(user, &refused, &meta(Actor::Anonymous)).await;
     }
+    let refused = ActivityEvent::SecretRefused { count: 2, at: ms(9) };
+    world.add_by::<Activity>(user, &refused, &by).await;
     let changed = UserEvent::PasswordChanged {
         credentials: credentials(user, 2),
         fingerprint: "f".to_owned(),
@@ -156,12 +158,13 @@ async fn events_have_the_type_numbers_clients_know() {
         ("UserLoggedIn", Some(1000)),
         ("UserLoginRefused", Some(1005)),
         ("UserLoginRefused", Some(1006)),
+        ("UserSecretRefused", None),
         ("UserPasswordChanged", Some(1001)),
         ("UserDeleted", None),
     ];
     assert_eq!(kinds, expected);
     let places: Vec<u64> = found.iter().map(|r| r.position.0).collect();
-    assert_eq!(places, (1..=13).collect::<Vec<u64>>());
+    assert_eq!(places, (1..=14).collect::<Vec<u64>>());
     assert_eq!((found[9].actor.as_str(), found[9].acting_user), ("anonymous", None));
     assert_eq!(found[9].detail, json!({"reason": "secret", "count": 3}));
     for secret in ["salt", "2.0000", "example.org", "verifier"] {

@@ -231,12 +231,13 @@ fn about_device(dice: &mut StdRng, user: UserId, at: Timestamp) -> DeviceEvent {
 }
 
 fn about_activity(dice: &mut StdRng, device: DeviceId, at: Timestamp) -> ActivityEvent {
-    match dice.random_range(0..3) {
+    match dice.random_range(0..4) {
         0 | 1 => ActivityEvent::LoggedIn {
             device,
             grant: Grant::Password,
             at,
         },
+        2 => ActivityEvent::SecretRefused { count: 1, at },
         _ => ActivityEvent::LoginRefused {
             reason: Refusal::Secret,
             count: 1,

@@ -142,6 +142,7 @@ async fn what_is_being_committed_is_not_answered_from_memory() {
             // who was not confirmed in time as the owner says nothing from memory
             let owner = live.is_owner();
             let known = live.user(user).is_some();
+            let owner = owner && live.is_owner();
             seen.lock().unwrap().push((owner, known));
         })
     };

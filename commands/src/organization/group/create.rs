@@ -43,7 +43,7 @@ impl Transaction for CreateGroup {
         };
         let group = unit.append(loaded, vec![created]);
         let none = Contents::default();
-        set_rights(unit, &self.by, self.group, &none, &self.contents.collections, false).await?;
+        set_rights(unit, &self.by, self.group, &none, &self.contents.collections).await?;
         set_members(unit, &self.by, self.group, &none, &self.contents.members).await?;
         Ok(group)
     }

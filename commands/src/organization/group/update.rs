@@ -57,9 +57,7 @@ impl Transaction for UpdateGroup {
         };
         let group = unit.append(loaded, vec![updated]);
         if let Some(collections) = &self.collections {
-            let members = self.members.as_ref();
-            let leaves = members.is_some_and(|members| !members.contains(&self.by.membership));
-            set_rights(unit, &self.by, self.group, &self.present, collections, leaves).await?;
+            set_rights(unit, &self.by, self.group, &self.present, collections).await?;
         }
         if let Some(members) = &self.members {
             set_members(unit, &self.by, self.group, &self.present, members).await?;

@@ -6,9 +6,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 type Part = Option<Box<RawValue>>;
 
-/// The members of [`Content`], in its order.
+/// The members of [`Content`], in its order. With one that is not among them nothing is merged: it would be lost.
 #[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Members {
     #[serde(rename = "type")]
     kind: Part,
@@ -31,7 +31,7 @@ struct Members {
 
 /// `CipherLoginModel`.
 #[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Login {
     uri: Part,
     uris: Part,

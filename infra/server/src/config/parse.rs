@@ -141,10 +141,11 @@ pub fn number(text: &str, least: u32, most: u32) -> Parsed<u32> {
         .ok_or_else(|| format!("`{text}` is not a whole number from {least} to {most}"))
 }
 
-/// How long somebody is kept waiting: a second at least, for nothing that is written shows at once.
+/// How long somebody is kept waiting: a second at least, for nothing that is written shows at once, and five minutes at most.
 pub fn patience(text: &str) -> Parsed<Duration> {
     match span(text)? {
         Duration::ZERO => Err("it is less than a second".into()),
+        span if span > Duration::from_secs(300) => Err("it is more than five minutes".into()),
         span => Ok(span),
     }
 }

@@ -196,7 +196,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         READ_WAIT,
         "`5s`",
-        "how long a request waits for read models that are behind before it is answered by 503: `2s`, `1m`; at least `1s`",
+        "how long a request waits for read models that are behind before it is answered by 503: `2s`, `1m`; `1s` to `5m`",
     ),
     plain(
         REBUILD_GRACE,

@@ -163,13 +163,17 @@ async fn who_reaches_for_more_than_is_theirs_to_give_is_noted() {
     cids.put(&of(&user), &permitted("accessEventLogs"))
         .await
         .refused(400, "");
+    // a list of them is answered, and refused all the same
+    let many = json!({"ids": [founder, user]});
+    let answered = admins.put(&organization.path("users/revoke"), &many).await.ok();
+    assert!(answered.to_string().contains("Only an Owner"), "{answered}");
     let task = format!("/api/tasks/{}/metrics", organization.id);
     cids.get(&task).await.refused(404, "");
 
     let mut told = Vec::new();
     for _ in 0..600 {
         told = refusals(server, &organization).await;
-        if told.len() >= 3 {
+        if told.len() >= 4 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -188,7 +192,8 @@ async fn who_reaches_for_more_than_is_theirs_to_give_is_noted() {
     told.sort();
     let (admin, cid) = (admins.user_id().await.to_string(), cids.user_id().await.to_string());
     let mut expected = vec![
-        (admin, "{member}".to_owned()),
+        (admin.clone(), "{member}".to_owned()),
+        (admin, "revoke".to_owned()),
         (cid.clone(), "{member}".to_owned()),
         (cid, "metrics".to_owned()),
     ];

@@ -6,7 +6,8 @@ use commands::account::{
     secret::Proven,
 };
 use domain::{crypto::Kdf, event::Position, id::MembershipId};
-use web::{Answer, Caller};
+use std::time::Duration;
+use web::{Answer, Caller, Problem};
 
 /// A rotation that passed the checks, whichever form it came in.
 pub(super) struct Rotation {
@@ -65,13 +66,19 @@ async fn memberships(app: &WriteApi, caller: &Caller) -> Answer<Vec<MembershipId
     Ok(all.into_iter().map(|(id, ..)| id).collect())
 }
 
-/// Waits until the read models list everything up to `position`, for up to twenty seconds: nobody has a session by now, so
+/// How long [`listed`] waits at most.
+const LISTED_WITHIN: Duration = Duration::from_secs(20);
+
+/// Waits until the read models list everything up to `position`, however long requests wait otherwise: nobody has a session by now, so
 /// giving up costs the person more than waiting.
 async fn listed(app: &WriteApi, position: Position) -> Answer<()> {
-    for _ in 0..9 {
-        if app.settle(Some(position)).await.is_ok() {
-            return Ok(());
+    let settled = async {
+        loop {
+            if app.settle(Some(position)).await.is_ok() {
+                return;
+            }
         }
-    }
-    app.settle(Some(position)).await
+    };
+    let waited = tokio::time::timeout(LISTED_WITHIN, settled).await;
+    waited.map_err(|_| Problem::unavailable())
 }
