@@ -36,7 +36,7 @@ use commands::{
 };
 use domain::{event::Position, organization::claim::DomainName};
 use passwords::{Argon2Hasher, HmacProofs};
-use projections::{feed::Subscription, live::Live, runner::Runner};
+use projections::{feed::Subscription, generation, live::Live, runner::Runner};
 use read_api::{About, ReadApi, sync::Bodies};
 use redis_adapter::{InProcess, RedisShared};
 use std::{any::Any, sync::Arc, thread::available_parallelism, time::Duration};
@@ -304,10 +304,14 @@ fn close_at_end(shell: &Shell, stores: Stores, account: Arc<AccountPorts>) {
     });
 }
 
-/// Ready means: the read models have reached the head that was there at the start.
+/// Ready means: there are read models, and they have reached the head that was there at the start.
 async fn wait_until_caught_up(readiness: &Readiness, stores: &Stores, live: &Live) -> Result<()> {
     let head = stores.store().head().await?;
     readiness.set("sync", false, "read models catch up");
+    while !are_there(stores).await? {
+        // the projectors make them, at the very first start as well
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     if head > Position::START {
         while !live.reached(head, Duration::from_secs(5)).await {
             tracing::info!(position = %live.position(), %head, "read models catch up");
@@ -315,6 +319,17 @@ async fn wait_until_caught_up(readiness: &Readiness, stores: &Stores, live: &Liv
     }
     readiness.set("sync", true, "read models are up to date");
     Ok(())
+}
+
+/// Whether both projectors have tables that are read from.
+async fn are_there(stores: &Stores) -> Result<bool> {
+    let generations = generation::all(&stores.pool).await?;
+    let is_live = |projector| {
+        generations
+            .iter()
+            .any(|g| g.projector == projector && g.state == "live")
+    };
+    Ok(["sync", "audit"].into_iter().all(is_live))
 }
 
 /// All services under their prefixes, and each at the root. What is not there is an empty 404, whoever asks.
